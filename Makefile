@@ -1,0 +1,58 @@
+# `make demo` and `make test` are the two commands; `make help` lists the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 4
+ARGS ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@python=$$(ops/dev/find-python) && echo "using $$python" && "$$python" -m venv $(VENV)
+
+# A stamp per lock file: the environment follows the lock, and a second run costs nothing.
+$(VENV)/runtime.stamp: requirements.lock pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/runtime.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/dev.stamp ## make .venv from the hash-locked requirements
+
+demo: $(VENV)/runtime.stamp ## run a courier day end to end (ARGS=--stay leaves it up)
+	@exec $(BIN)/tandem demo $(ARGS)
+
+serve: $(VENV)/runtime.stamp ## serve the ledger and routing APIs on loopback
+	@exec $(BIN)/tandem serve $(ARGS)
+
+test: setup ## run the whole test suite, in parallel
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+lint: setup ## ruff, formatting, types and import walls
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## what CI runs: lint, then the tests
+
+format: setup ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
+
+bench: setup ## print the ledger's figures beside the raw limit
+	$(BIN)/python -m bench.ledger $(ARGS)
+
+lock: setup ## resolve the lock files again (needs uv)
+	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements-dev.lock pyproject.toml ops/dev/build.in -o requirements.lock
+
+clean: ## remove the environment, caches and local data
+	rm -rf $(VENV) .tandem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: help setup demo serve test lint check format bench lock clean

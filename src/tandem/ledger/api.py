@@ -1,0 +1,417 @@
+"""The ledger's interface: what the in-process ledger and the HTTP client both are.
+
+Amounts are integers in the asset's minor unit. Times are timezone-aware `datetime`. Every write
+takes an idempotency key: the same key with the same command gives the first outcome again, for
+ever. A refused command raises `Refused`; a batch returns its refusals in place.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal, Protocol
+
+from pydantic import PlainSerializer
+
+from tandem.ledger.core.accounts import AccountClass, AccountStatus
+from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+
+__all__ = [
+    "Account",
+    "AccountBalance",
+    "AccountClass",
+    "AccountPage",
+    "AccountStatus",
+    "BatchMode",
+    "Direction",
+    "Entry",
+    "Hold",
+    "HoldStatus",
+    "Ledger",
+    "PostedEntry",
+    "Receipt",
+    "Record",
+    "RecordKind",
+    "RecordPage",
+    "Refusal",
+    "RefusalCode",
+    "Refused",
+    "TrialBalance",
+    "TrialBalanceLine",
+    "Verification",
+    "credit",
+    "debit",
+]
+
+# Over the wire an amount is a decimal string, so that no JSON reader rounds it.
+AmountMinor = Annotated[int, PlainSerializer(str, return_type=str, when_used="json")]
+
+
+class Direction(StrEnum):
+    """The side of an entry."""
+
+    DEBIT = "debit"
+    CREDIT = "credit"
+
+
+class RecordKind(StrEnum):
+    """What a record of the log did."""
+
+    OPEN_ACCOUNT = "open_account"
+    UPDATE_ACCOUNT = "update_account"
+    TRANSACTION = "transaction"
+    HOLD = "hold"
+    CAPTURE = "capture"
+    RELEASE = "release"
+    EXPIRY = "expiry"
+    REVERSAL = "reversal"
+    BATCH = "batch"
+    REFUSAL = "refusal"
+
+
+class HoldStatus(StrEnum):
+    """Where a hold stands; all but open are final."""
+
+    OPEN = "open"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class BatchMode(StrEnum):
+    """Atomic: all or nothing, one key for the whole. Independent: a key and an outcome each."""
+
+    ATOMIC = "atomic"
+    INDEPENDENT = "independent"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A debit or credit that a command asks for. `asset`, where given, must be the account's."""
+
+    account: str
+    direction: Direction
+    amount_minor: int
+    asset: str | None = None
+
+
+def debit(account: str, amount_minor: int, asset: str | None = None) -> Entry:
+    """Build a debit entry."""
+    return Entry(account, Direction.DEBIT, amount_minor, asset)
+
+
+def credit(account: str, amount_minor: int, asset: str | None = None) -> Entry:
+    """Build a credit entry."""
+    return Entry(account, Direction.CREDIT, amount_minor, asset)
+
+
+@dataclass(frozen=True, slots=True)
+class PostedEntry:
+    """One entry as recorded, with the account's running totals after it.
+
+    `effect` is one of post, hold, capture, release: post adds to posted, hold adds to pending,
+    capture moves pending to posted, release takes from pending.
+    """
+
+    account: str
+    direction: Direction
+    effect: Literal["post", "hold", "capture", "release"]
+    amount_minor: AmountMinor
+    posted_debits_minor: AmountMinor
+    posted_credits_minor: AmountMinor
+    pending_debits_minor: AmountMinor
+    pending_credits_minor: AmountMinor
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the log. `position` is gap-free in commit order and is the record's identity.
+
+    `parent` is the hold or transaction that a capture, release, expiry or reversal belongs to.
+    `replayed` is True where the record was made by an earlier use of the same key.
+    """
+
+    position: int
+    recorded_at: datetime
+    kind: RecordKind
+    idempotency_key: str | None
+    entries: tuple[PostedEntry, ...] = ()
+    parent: int | None = None
+    reference: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    expires_at: datetime | None = None
+    refusal: Refusal | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The short outcome of one command of a batch; `refusal` is None where it took effect."""
+
+    position: int | None
+    recorded_at: datetime | None
+    replayed: bool
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as it stands now."""
+
+    address: str
+    asset: str
+    account_class: AccountClass
+    status: AccountStatus
+    min_balance_minor: AmountMinor | None
+    max_balance_minor: AmountMinor | None
+    opened_at: datetime
+    opened_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """Balances of an account as of a position of the log.
+
+    `balance_minor` is posted, on the account's normal side; `available_minor` is that less pending
+    outflow (holds past their expiry do not count).
+    """
+
+    account: str
+    asset: str
+    position: int
+    balance_minor: AmountMinor
+    available_minor: AmountMinor
+    posted_debits_minor: AmountMinor
+    posted_credits_minor: AmountMinor
+    pending_debits_minor: AmountMinor
+    pending_credits_minor: AmountMinor
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A pending transaction: what was held, what of it is captured, what remains."""
+
+    position: int
+    status: HoldStatus
+    held_minor: AmountMinor
+    captured_minor: AmountMinor
+    remaining_minor: AmountMinor
+    capture_limit_minor: AmountMinor
+    expires_at: datetime | None
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """A page of records, oldest first; `next_cursor` is None on the last one."""
+
+    items: tuple[Record, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """A page of accounts in order of address; `next_cursor` is None on the last one."""
+
+    items: tuple[Account, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalanceLine:
+    """The totals of one asset: debits equal credits, posted and pending alike."""
+
+    asset: str
+    accounts: int
+    posted_debits_minor: AmountMinor
+    posted_credits_minor: AmountMinor
+    pending_debits_minor: AmountMinor
+    pending_credits_minor: AmountMinor
+    difference_minor: AmountMinor
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance:
+    """One line per asset, as of a position."""
+
+    position: int
+    lines: tuple[TrialBalanceLine, ...]
+
+    @property
+    def balanced(self) -> bool:
+        """True where every asset's difference is zero."""
+        return all(line.difference_minor == 0 for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What recomputing every invariant from the stored bytes found; no `faults` means it holds."""
+
+    records: int
+    entries: int
+    accounts: int
+    root: str
+    faults: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """True where no invariant is broken."""
+        return not self.faults
+
+
+class Ledger(Protocol):
+    """A ledger, in process or over HTTP. Commands raise `Refused`; see each refusal's code."""
+
+    async def open_account(
+        self,
+        address: str,
+        *,
+        asset: str,
+        account_class: AccountClass | str,
+        min_balance_minor: int | None = None,
+        max_balance_minor: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Account:
+        """Open an account. Refused `account_exists` where the address is taken."""
+        ...
+
+    async def update_account(
+        self,
+        address: str,
+        *,
+        status: AccountStatus | str | None = None,
+        min_balance_minor: int | Literal["none"] | None = None,
+        max_balance_minor: int | Literal["none"] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Account:
+        """Freeze, reopen, close or re-limit an account; None keeps, "none" lifts a limit."""
+        ...
+
+    async def transfer(
+        self,
+        *,
+        debit_account: str,
+        credit_account: str,
+        amount_minor: int | str,
+        asset: str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Post a two-entry transaction."""
+        ...
+
+    async def post_transaction(
+        self,
+        entries: Sequence[Entry],
+        *,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Post a transaction whose debits equal its credits in every asset."""
+        ...
+
+    async def hold(
+        self,
+        entries: Sequence[Entry],
+        *,
+        expires_at: datetime | None = None,
+        capture_limit_minor: int | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Reserve a transaction; its record's position is the hold's identity."""
+        ...
+
+    async def capture(
+        self,
+        hold: int,
+        *,
+        amount_minor: int | str | None = None,
+        entries: Sequence[Entry] | None = None,
+        final: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Post a hold: all that remains, or `amount_minor` of a two-entry hold, or `entries`.
+
+        `final` releases what is left. Refused `capture_exceeds_hold` past the capture limit.
+        """
+        ...
+
+    async def release(
+        self,
+        hold: int,
+        *,
+        amount_minor: int | str | None = None,
+        entries: Sequence[Entry] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Give back all or part of what a hold still reserves."""
+        ...
+
+    async def reverse(
+        self,
+        transaction: int,
+        *,
+        amount_minor: int | str | None = None,
+        entries: Sequence[Entry] | None = None,
+        override_limits: bool = False,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Mirror a posted transaction: all that is left of it, or part.
+
+        `entries` names the original's own entries (as they were posted) and how much of each to
+        take back; `amount_minor` does so for a two-entry transaction.
+        """
+        ...
+
+    async def balance(
+        self, account: str, *, at_position: int | None = None, at_time: datetime | None = None
+    ) -> AccountBalance:
+        """Balance now (sees every acknowledged write), at a position, or at a past time."""
+        ...
+
+    async def account(self, address: str) -> Account:
+        """Look an account up."""
+        ...
+
+    async def transaction(self, position: int) -> Record:
+        """Look a record up by position."""
+        ...
+
+    async def hold_state(self, position: int) -> Hold:
+        """Where a hold stands now."""
+        ...
+
+    async def accounts(
+        self, *, prefix: str = "", cursor: str | None = None, limit: int = 100
+    ) -> AccountPage:
+        """List accounts by address; `prefix` is whole segments, as `customers:42`."""
+        ...
+
+    async def records(
+        self,
+        *,
+        account: str | None = None,
+        kind: RecordKind | str | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> RecordPage:
+        """List records in commit order, of one account or kind or all."""
+        ...
+
+    async def trial_balance(self, *, at_position: int | None = None) -> TrialBalance:
+        """Sum every account per asset; the difference is zero at every position."""
+        ...
+
+    async def verify(self) -> Verification:
+        """Recompute every invariant from the stored bytes."""
+        ...

@@ -1,0 +1,45 @@
+"""Every bound of the ledger, in one place. Reaching one is a named refusal, never a surprise."""
+
+from typing import Final
+
+# Amounts and running totals. 2^127-1 leaves a sign bit in 128 and fits numeric(39,0).
+MAX_AMOUNT_MINOR: Final = 2**127 - 1
+MAX_AMOUNT_DIGITS: Final = len(str(MAX_AMOUNT_MINOR))
+MAX_ASSET_SCALE: Final = 18
+
+# Shapes of commands.
+MAX_ENTRIES_PER_TRANSACTION: Final = 1_000
+MAX_COMMANDS_PER_BATCH: Final = 10_000
+MAX_COMMANDS_PER_ATOMIC_BATCH: Final = 1_000
+MAX_ADDRESS_CHARS: Final = 128
+MAX_IDEMPOTENCY_KEY_CHARS: Final = 128
+MAX_REFERENCE_CHARS: Final = 128
+MAX_METADATA_KEYS: Final = 64
+MAX_METADATA_KEY_CHARS: Final = 64
+MAX_METADATA_VALUE_CHARS: Final = 1_024
+MAX_LEDGER_NAME_CHARS: Final = 63
+
+# Microseconds since 1970: 0001-01-01 .. 9999-12-31, what RFC 3339 can write.
+MIN_TIME_US: Final = 0
+MAX_TIME_US: Final = 253_402_300_799_999_999
+MAX_CLOCK_SKEW_US: Final = 30_000_000
+
+# The writer.
+MAX_QUEUED_COMMANDS: Final = 20_000
+MAX_RECORDS_PER_APPEND: Final = 10_000
+MAX_APPEND_ATTEMPTS: Final = 12
+MAX_EXPIRIES_PER_APPEND: Final = 2_000
+MAX_FOLLOWED_RECORDS: Final = 20_000
+EXPIRY_WINDOW_HOLDS: Final = 10_000
+CACHED_ACCOUNTS: Final = 200_000
+CACHED_PARENTS: Final = 50_000
+CACHED_KEYS: Final = 50_000
+APPEND_TIMEOUT_MS: Final = 30_000
+DRAIN_TIMEOUT_MS: Final = 30_000
+
+# Reads and the wire.
+MAX_PAGE_SIZE: Final = 1_000
+DEFAULT_PAGE_SIZE: Final = 100
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+MAX_LEDGERS_PER_PROCESS: Final = 256
+READ_POOL_SIZE: Final = 8
