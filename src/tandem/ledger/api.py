@@ -8,12 +8,13 @@ ever. A refused command raises `Refused`; a batch returns its refusals in place.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Literal, Protocol
 
 from pydantic import PlainSerializer
 
 from tandem.ledger.core.accounts import AccountClass, AccountStatus
+from tandem.ledger.core.commands import SingleCommand
+from tandem.ledger.core.kinds import BatchMode, Direction, HoldStatus, RecordKind
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 
 __all__ = [
@@ -45,44 +46,6 @@ __all__ = [
 
 # Over the wire an amount is a decimal string, so that no JSON reader rounds it.
 AmountMinor = Annotated[int, PlainSerializer(str, return_type=str, when_used="json")]
-
-
-class Direction(StrEnum):
-    """The side of an entry."""
-
-    DEBIT = "debit"
-    CREDIT = "credit"
-
-
-class RecordKind(StrEnum):
-    """What a record of the log did."""
-
-    OPEN_ACCOUNT = "open_account"
-    UPDATE_ACCOUNT = "update_account"
-    TRANSACTION = "transaction"
-    HOLD = "hold"
-    CAPTURE = "capture"
-    RELEASE = "release"
-    EXPIRY = "expiry"
-    REVERSAL = "reversal"
-    BATCH = "batch"
-    REFUSAL = "refusal"
-
-
-class HoldStatus(StrEnum):
-    """Where a hold stands; all but open are final."""
-
-    OPEN = "open"
-    CAPTURED = "captured"
-    RELEASED = "released"
-    EXPIRED = "expired"
-
-
-class BatchMode(StrEnum):
-    """Atomic: all or nothing, one key for the whole. Independent: a key and an outcome each."""
-
-    ATOMIC = "atomic"
-    INDEPENDENT = "independent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +103,7 @@ class Record:
     reference: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     expires_at: datetime | None = None
+    account: "Account | None" = None
     refusal: Refusal | None = None
     replayed: bool = False
 
@@ -166,6 +130,7 @@ class Account:
     max_balance_minor: AmountMinor | None
     opened_at: datetime
     opened_position: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +335,20 @@ class Ledger(Protocol):
 
         `entries` names the original's own entries (as they were posted) and how much of each to
         take back; `amount_minor` does so for a two-entry transaction.
+        """
+        ...
+
+    async def submit_batch(
+        self,
+        commands: Sequence[SingleCommand],
+        *,
+        mode: BatchMode | str = BatchMode.INDEPENDENT,
+        idempotency_key: str | None = None,
+    ) -> list[Receipt]:
+        """Submit commands made by `tandem.ledger.commands`; later ones see earlier ones.
+
+        Independent: every command has its own key and gets its own receipt, refusals included.
+        Atomic: all or nothing under one key, the commands have none; raises `Refused` for all.
         """
         ...
 

@@ -1,7 +1,8 @@
 """Accounts: addresses, classes, status, limits, assets. No balances here; those are entries."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -52,6 +53,7 @@ class Account:
     status: AccountStatus
     opened_position: int
     opened_at_us: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_address(value: object) -> bool:

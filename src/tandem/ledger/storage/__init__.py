@@ -1,1 +1,1 @@
-"""Placeholder docstring."""
+"""Where a ledger's log is kept: the port, the PostgreSQL store and the memory store (oracle)."""

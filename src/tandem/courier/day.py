@@ -1,0 +1,162 @@
+"""The plan of a day: which deliveries, for whom, and what becomes of them. Pure: points and a seed.
+
+Running the day is in `dispatch`. The outage is placed by delivery number, never by the clock, so
+that two days with one seed price the same deliveries by the same provider.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+from tandem.courier.delivery import Order
+from tandem.courier.limits import MAX_DELIVERIES, MAX_PAIR_DRAWS, MIN_STRAIGHT_LINE_M
+from tandem.platform.engine.geography import Place, distance_m
+from tandem.routing.client import Coordinate
+
+_DELIVERIES_PER_CUSTOMER: Final = 5
+_DELIVERIES_PER_COURIER: Final = 15
+_POOR_PERCENT: Final = 20
+_CANCELLED_PERCENT: Final = 12
+_REFUNDED_PERCENT: Final = 8
+_FUNDS_MINOR: Final = 50_000
+_POOR_FUNDS_MINOR: Final = 1_000
+_CALM_PERCENT: Final = 40
+_OUTAGE_PERCENT: Final = 20
+
+
+class Phase(StrEnum):
+    """A stretch of the day: all well, the provider down, all well again."""
+
+    CALM = "calm"
+    OUTAGE = "outage"
+    RECOVERED = "recovered"
+
+
+class Fate(StrEnum):
+    """What becomes of a delivery whose customer can pay."""
+
+    DELIVER = "deliver"
+    CANCEL = "cancel"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer and the deposit that opens the wallet."""
+
+    number: int
+    funds_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDelivery:
+    """One delivery of the day, in its place."""
+
+    index: int
+    phase: Phase
+    fate: Fate
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class DayPlan:
+    """Everything that will be asked for in a day; couriers are numbered from zero."""
+
+    customers: tuple[Customer, ...]
+    couriers: int
+    deliveries: tuple[PlannedDelivery, ...]
+
+    def of(self, phase: Phase) -> tuple[PlannedDelivery, ...]:
+        """List the deliveries of a phase, in order."""
+        return tuple(planned for planned in self.deliveries if planned.phase is phase)
+
+
+def points_needed(deliveries: int) -> int:
+    """How many points give a day enough distinct, well separated pairs."""
+    return max(12, 3 * math.isqrt(deliveries))
+
+
+def plan_day(
+    points: Sequence[Place], *, seed: int, deliveries: int, started_at: datetime
+) -> DayPlan:
+    """Plan a day of deliveries between the points; the same arguments give the same day.
+
+    Raises:
+        ValueError: the number of deliveries is out of bounds, or the points are too few or close.
+    """
+    if not 1 <= deliveries <= MAX_DELIVERIES:
+        raise ValueError(f"a day has 1 to {MAX_DELIVERIES} deliveries")
+    draw = Random(seed)  # noqa: S311 - a reproducible day is wanted, not secrecy
+    customers = _customers(draw, max(1, deliveries // _DELIVERIES_PER_CUSTOMER))
+    couriers = max(1, deliveries // _DELIVERIES_PER_COURIER)
+    buyers = [index % len(customers) for index in range(deliveries)]
+    draw.shuffle(buyers)
+    fates = _fates(draw, deliveries)
+    pairs = _pairs(draw, points, deliveries)
+    planned = []
+    for index, (buyer, fate, (pickup, dropoff)) in enumerate(
+        zip(buyers, fates, pairs, strict=True)
+    ):
+        order = Order(
+            delivery_id=f"{seed}-{index:05d}",
+            customer=buyer,
+            courier=draw.randrange(couriers),
+            pickup=Coordinate(lon=pickup.lon, lat=pickup.lat),
+            dropoff=Coordinate(lon=dropoff.lon, lat=dropoff.lat),
+            requested_at=started_at,
+        )
+        planned.append(PlannedDelivery(index, _phase(index, deliveries), fate, order))
+    return DayPlan(customers, couriers, tuple(planned))
+
+
+def _customers(draw: Random, count: int) -> tuple[Customer, ...]:
+    """Give every customer a deposit; a fixed share of them gets too little for the day."""
+    poor = set(draw.sample(range(count), max(1, count * _POOR_PERCENT // 100)))
+    return tuple(
+        Customer(number, draw.randrange(_POOR_FUNDS_MINOR) if number in poor else _FUNDS_MINOR)
+        for number in range(count)
+    )
+
+
+def _fates(draw: Random, count: int) -> list[Fate]:
+    """Share the fates out in fixed proportion, at least one of each where there is room."""
+    cancelled = max(1, count * _CANCELLED_PERCENT // 100)
+    refunded = max(1, count * _REFUNDED_PERCENT // 100)
+    fates = [Fate.CANCEL] * cancelled + [Fate.REFUND] * refunded
+    fates = (fates + [Fate.DELIVER] * count)[:count]
+    draw.shuffle(fates)
+    return fates
+
+
+def _pairs(draw: Random, points: Sequence[Place], count: int) -> list[tuple[Place, Place]]:
+    """Draw distinct trips: a trip met twice would be answered by the gateway's cache."""
+    taken: set[tuple[int, int]] = set()
+    pairs: list[tuple[Place, Place]] = []
+    while len(pairs) < count:
+        trip = _pair(draw, points, taken)
+        taken.add(trip)
+        pairs.append((points[trip[0]], points[trip[1]]))
+    return pairs
+
+
+def _pair(
+    draw: Random, points: Sequence[Place], taken: set[tuple[int, int]]
+) -> tuple[int, int]:
+    for _ in range(MAX_PAIR_DRAWS):
+        trip = (draw.randrange(len(points)), draw.randrange(len(points)))
+        far = distance_m(points[trip[0]], points[trip[1]]) >= MIN_STRAIGHT_LINE_M
+        if far and trip not in taken:
+            return trip
+    raise ValueError(f"{len(points)} points are too few or too close for so many deliveries")
+
+
+def _phase(index: int, deliveries: int) -> Phase:
+    if index * 100 < deliveries * _CALM_PERCENT:
+        return Phase.CALM
+    if index * 100 < deliveries * (_CALM_PERCENT + _OUTAGE_PERCENT):
+        return Phase.OUTAGE
+    return Phase.RECOVERED

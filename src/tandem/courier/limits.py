@@ -1,0 +1,31 @@
+"""Every bound of the courier, in one place."""
+
+from typing import Final
+
+# Routes worth pricing. Beyond them a route is refused, never priced by a wrapped number.
+MAX_DISTANCE_M: Final = 1_000_000
+MAX_ASCENT_M: Final = 50_000
+
+# A hold that nobody captures gives the money back by itself.
+HOLD_LIFETIME_S: Final = 4 * 3_600
+
+# Calls.
+QUOTE_DEADLINE_MS: Final = 4_000
+MAX_STEP_ATTEMPTS: Final = 6
+STEP_RETRY_BASE_MS: Final = 100
+STEP_RETRY_MAX_MS: Final = 3_000
+SEARCH_PAGE_SIZE: Final = 1_000
+MAX_SEARCH_PAGES: Final = 100
+
+# A day.
+MAX_DELIVERIES: Final = 10_000
+MAX_PAIR_DRAWS: Final = 200
+MIN_STRAIGHT_LINE_M: Final = 400
+CONCURRENT_CUSTOMERS: Final = 8
+MAX_RECOVERY_PROBES: Final = 150
+RECOVERY_PROBE_INTERVAL_MS: Final = 200
+
+# The demo's processes.
+STOP_TIMEOUT_S: Final = 10.0
+MEMORY_SAMPLE_INTERVAL_S: Final = 1.0
+PLAIN_PROGRESS_EVERY: Final = 25

@@ -1,0 +1,215 @@
+"""Canonical bytes: the one way a record is written, exactly as it is hashed.
+
+JSON in UTF-8 with a fixed order of fields, no blanks, integers in full, absent fields left out,
+metadata in order of key. `encode(decode(body)) == body` for every stored body. An entry is
+`[address, effect, amount, posted_debits, posted_credits, pending_debits, pending_credits]`.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from json.encoder import encode_basestring  # type: ignore[attr-defined]  # the C function
+from typing import Any, Final
+
+from tandem.ledger.core.accounts import Account, AccountClass, AccountStatus
+from tandem.ledger.core.commands import (
+    NO_METADATA,
+    AtomicBatch,
+    Capture,
+    Command,
+    OpenAccount,
+    PlaceHold,
+    Post,
+    Release,
+    RequestedEntry,
+    Reverse,
+    UpdateAccount,
+)
+from tandem.ledger.core.kinds import Effect, RecordKind
+from tandem.ledger.core.records import Balance, Entry, Record
+from tandem.ledger.core.refusals import Refusal, RefusalCode
+
+FORMAT_VERSION: Final = 1
+_FINGERPRINT_HEX_CHARS: Final = 32
+_EFFECTS: Final = {int(effect): effect for effect in Effect}
+_KINDS: Final = {str(kind): kind for kind in RecordKind}
+_dumps: Final = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
+).encode
+
+
+def encode(record: Record) -> str:
+    """Write a record's canonical text; its UTF-8 bytes are what is hashed."""
+    # Built by hand: this runs for every record, and a fixed order needs no sorting.
+    parts = [
+        f'{{"v":{FORMAT_VERSION},"position":{record.position},'
+        f'"recorded_at_us":{record.recorded_at_us},"kind":"{record.kind.value}"'
+    ]
+    if record.key is not None:
+        parts.append(f',"key":{encode_basestring(record.key)}')
+    if record.fingerprint is not None:
+        parts.append(f',"fingerprint":"{record.fingerprint}"')
+    if record.parent is not None:
+        parts.append(f',"parent":{record.parent}')
+    if record.reference is not None:
+        parts.append(f',"reference":{encode_basestring(record.reference)}')
+    if record.entries:
+        parts.append(f',"entries":[{",".join(map(_entry, record.entries))}]')
+    if record.metadata:
+        parts.append(f',"metadata":{_dumps(record.metadata)}')
+    if record.kind is not RecordKind.TRANSACTION:
+        parts.extend(_rare(record))
+    parts.append("}")
+    return "".join(parts)
+
+
+def _entry(entry: Entry) -> str:
+    balance = entry.balance
+    return (
+        f'["{entry.address}",{entry.effect.value},{entry.amount_minor},{balance[0]},'
+        f"{balance[1]},{balance[2]},{balance[3]}]"
+    )
+
+
+def _rare(record: Record) -> Iterable[str]:
+    """Write the fields that a plain transaction never has."""
+    if record.expires_at_us is not None:
+        yield f',"expires_at_us":{record.expires_at_us}'
+    if record.capture_limit_minor is not None:
+        yield f',"capture_limit_minor":{record.capture_limit_minor}'
+    if record.final:
+        yield ',"final":true'
+    if record.override_limits:
+        yield ',"override_limits":true'
+    if record.account is not None:
+        yield f',"account":{_dumps(_account_fields(record.account))}'
+    if record.refusal is not None:
+        yield f',"refusal":{_dumps(_refusal_fields(record.refusal))}'
+    if record.commands is not None:
+        yield f',"commands":{record.commands}'
+
+
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _account_fields(account: Account) -> dict[str, Any]:
+    return _present(
+        {
+            "number": account.number,
+            "address": account.address,
+            "asset": account.asset,
+            "account_class": account.account_class.value,
+            "min_balance_minor": account.min_balance_minor,
+            "max_balance_minor": account.max_balance_minor,
+            "status": account.status.value,
+            "opened_position": account.opened_position,
+            "opened_at_us": account.opened_at_us,
+            "metadata": dict(account.metadata) or None,
+        }
+    )
+
+
+def _refusal_fields(refusal: Refusal) -> dict[str, Any]:
+    return _present(
+        {
+            "code": refusal.code.value,
+            "detail": refusal.detail,
+            "field": refusal.field,
+            "index": refusal.index,
+            "available_minor": refusal.available_minor,
+            "hold_status": refusal.hold_status,
+        }
+    )
+
+
+def decode(body: str) -> Record:
+    """Read a record back from its canonical text. Raises ValueError where it is none."""
+    fields = json.loads(body)
+    if fields.get("v") != FORMAT_VERSION:
+        raise ValueError(f"unknown format version {fields.get('v')!r}")
+    account = fields.get("account")
+    refusal = fields.get("refusal")
+    return Record(
+        fields["position"],
+        fields["recorded_at_us"],
+        _KINDS[fields["kind"]],
+        fields.get("key"),
+        fields.get("fingerprint"),
+        tuple(
+            Entry(address, _EFFECTS[effect], amount_minor, Balance(*totals))
+            for address, effect, amount_minor, *totals in fields.get("entries", ())
+        ),
+        fields.get("parent"),
+        fields.get("reference"),
+        fields.get("metadata", NO_METADATA),
+        fields.get("expires_at_us"),
+        fields.get("capture_limit_minor"),
+        fields.get("final", False),
+        fields.get("override_limits", False),
+        None if account is None else read_account(account),
+        None if refusal is None else read_refusal(refusal),
+        fields.get("commands"),
+    )
+
+
+def read_account(fields: Mapping[str, Any]) -> Account:
+    """Read an account from the fields of a record."""
+    account_class = AccountClass(fields["account_class"])
+    return Account(
+        number=fields["number"],
+        address=fields["address"],
+        asset=fields["asset"],
+        account_class=account_class,
+        debit_normal=account_class.debit_normal,
+        min_balance_minor=fields.get("min_balance_minor"),
+        max_balance_minor=fields.get("max_balance_minor"),
+        status=AccountStatus(fields["status"]),
+        opened_position=fields["opened_position"],
+        opened_at_us=fields["opened_at_us"],
+        metadata=fields.get("metadata", NO_METADATA),
+    )
+
+
+def read_refusal(fields: Mapping[str, Any]) -> Refusal:
+    """Read a refusal from the fields of a record."""
+    return Refusal(
+        RefusalCode(fields["code"]),
+        fields["detail"],
+        fields.get("field"),
+        fields.get("index"),
+        fields.get("available_minor"),
+        fields.get("hold_status"),
+    )
+
+
+def fingerprint(command: Command) -> str:
+    """Digest what a command asks, without its key: equal commands have equal fingerprints.
+
+    The first 128 bits of SHA-256 over the command's own canonical JSON.
+    """
+    return sha256(_asked(command).encode()).hexdigest()[:_FINGERPRINT_HEX_CHARS]
+
+
+def _asked(command: Command) -> str:
+    if type(command) is Post:
+        # The common case, without the general encoder.
+        asked = ",".join(map(_requested, command.entries))
+        tail = "" if command.reference is None else encode_basestring(command.reference)
+        return f"post[{asked}]{tail}{_dumps(command.metadata) if command.metadata else ''}"
+    return _dumps([type(command).__name__, *_asked_fields(command)])
+
+
+def _requested(entry: RequestedEntry) -> str:
+    return f"{entry.address} {entry.direction.value} {entry.amount_minor} {entry.asset or ''}"
+
+
+def _asked_fields(command: Command) -> list[Any]:
+    match command:
+        case AtomicBatch():
+            return [_asked(single) for single in command.commands]
+        case OpenAccount() | UpdateAccount() | PlaceHold() | Capture() | Release() | Reverse():
+            # Position 0 is the key, which is not part of what is asked.
+            return [list(field) if isinstance(field, tuple) else field for field in command[1:]]
+        case Post():
+            raise AssertionError("a post is written by hand")

@@ -1,0 +1,116 @@
+"""Commands: what a caller asks of the ledger, already checked for shape (see `intake`).
+
+A command says nothing of time, positions or balances; those are given when it is decided.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from tandem.ledger.core.accounts import AccountClass, AccountStatus
+from tandem.ledger.core.kinds import Direction
+
+NO_METADATA: Final[Mapping[str, str]] = {}
+
+
+class RequestedEntry(NamedTuple):
+    """A debit or credit asked for; `asset`, where given, must be the account's."""
+
+    address: str
+    direction: Direction
+    amount_minor: int
+    asset: str | None = None
+
+
+class OpenAccount(NamedTuple):
+    """Open an account."""
+
+    key: str | None
+    address: str
+    asset: str
+    account_class: AccountClass
+    min_balance_minor: int | None
+    max_balance_minor: int | None
+    metadata: Mapping[str, str]
+
+
+class Limit(NamedTuple):
+    """A new limit; None lifts it."""
+
+    balance_minor: int | None
+
+
+class UpdateAccount(NamedTuple):
+    """Freeze, reopen, close or re-limit an account; None keeps what is."""
+
+    key: str | None
+    address: str
+    status: AccountStatus | None
+    min_balance: Limit | None
+    max_balance: Limit | None
+    metadata: Mapping[str, str] | None
+
+
+class Post(NamedTuple):
+    """Post a transaction. A transfer is one of two entries."""
+
+    key: str | None
+    entries: tuple[RequestedEntry, ...]
+    reference: str | None
+    metadata: Mapping[str, str]
+
+
+class PlaceHold(NamedTuple):
+    """Reserve a transaction."""
+
+    key: str | None
+    entries: tuple[RequestedEntry, ...]
+    expires_at_us: int | None
+    capture_limit_minor: int | None
+    reference: str | None
+    metadata: Mapping[str, str]
+
+
+class Capture(NamedTuple):
+    """Post what a hold reserves: all that remains, an amount, or named entries."""
+
+    key: str | None
+    hold: int
+    amount_minor: int | None
+    entries: tuple[RequestedEntry, ...] | None
+    final: bool
+    metadata: Mapping[str, str]
+
+
+class Release(NamedTuple):
+    """Give back what a hold still reserves: all, an amount, or named entries."""
+
+    key: str | None
+    hold: int
+    amount_minor: int | None
+    entries: tuple[RequestedEntry, ...] | None
+    metadata: Mapping[str, str]
+
+
+class Reverse(NamedTuple):
+    """Mirror a posted transaction: all that is left of it, an amount, or named entries."""
+
+    key: str | None
+    transaction: int
+    amount_minor: int | None
+    entries: tuple[RequestedEntry, ...] | None
+    override_limits: bool
+    reference: str | None
+    metadata: Mapping[str, str]
+
+
+type SingleCommand = OpenAccount | UpdateAccount | Post | PlaceHold | Capture | Release | Reverse
+
+
+class AtomicBatch(NamedTuple):
+    """All of the commands or none; the key is the batch's, the commands have none."""
+
+    key: str | None
+    commands: tuple[SingleCommand, ...]
+
+
+type Command = SingleCommand | AtomicBatch

@@ -1,0 +1,38 @@
+"""Reversals: mirrored entries, linked to the original, several until the whole is reversed."""
+
+from tandem.ledger.core.commands import Reverse
+from tandem.ledger.core.decide.entries import Leg, direction_effect, settle
+from tandem.ledger.core.decide.parts import parts
+from tandem.ledger.core.records import Entry
+from tandem.ledger.core.refusals import Refusal, RefusalCode
+from tandem.ledger.core.state import State
+
+
+def reversed_(state: State, command: Reverse) -> tuple[Entry, ...] | Refusal:
+    """Return the mirrored entries, or refuse."""
+    original = state.parent(command.transaction)
+    if original is None or original.status is not None:
+        detail = f"{command.transaction} is no posted transaction"
+        return Refusal(RefusalCode.TRANSACTION_NOT_FOUND, detail, "transaction")
+    if not any(leg.remaining_minor for leg in original.legs):
+        detail = f"{command.transaction} is already reversed in whole"
+        return Refusal(RefusalCode.ALREADY_REVERSED, detail, "transaction")
+    exceeded = RefusalCode.REVERSAL_EXCEEDS_ORIGINAL
+    meant = parts(original, command.amount_minor, command.entries, exceeded)
+    if isinstance(meant, Refusal):
+        return meant
+    if any(part.excess_minor for part in meant):
+        return Refusal(exceeded, f"{command.transaction} has less left to reverse", "amount_minor")
+    return settle(
+        state,
+        [
+            Leg(
+                part.leg.address,
+                direction_effect("POST", part.leg.direction.opposite),
+                part.amount_minor,
+                part.asset,
+            )
+            for part in meant
+        ],
+        override_limits=command.override_limits,
+    )

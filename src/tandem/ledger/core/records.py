@@ -1,0 +1,93 @@
+"""Records: the lines of the log, and the entries and running totals in them."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from tandem.ledger.core.accounts import Account
+from tandem.ledger.core.commands import NO_METADATA
+from tandem.ledger.core.kinds import Effect, RecordKind
+from tandem.ledger.core.refusals import Refusal
+
+
+class Balance(NamedTuple):
+    """The four running totals of an account, in minor units."""
+
+    posted_debits: int
+    posted_credits: int
+    pending_debits: int
+    pending_credits: int
+
+    def available(self, *, debit_normal: bool) -> int:
+        """Balance on the normal side less pending outflow; pending inflow does not count."""
+        if debit_normal:
+            return self.posted_debits - self.posted_credits - self.pending_credits
+        return self.posted_credits - self.posted_debits - self.pending_debits
+
+    def posted(self, *, debit_normal: bool) -> int:
+        """Posted balance on the normal side."""
+        difference = self.posted_debits - self.posted_credits
+        return difference if debit_normal else -difference
+
+
+ZERO: Final = Balance(0, 0, 0, 0)
+
+
+# What one minor unit of each effect adds to the four totals; indexed by the effect's code.
+_DELTAS: Final[tuple[tuple[int, int, int, int], ...]] = (
+    (0, 0, 0, 0),
+    (1, 0, 0, 0),
+    (0, 1, 0, 0),
+    (0, 0, 1, 0),
+    (0, 0, 0, 1),
+    (1, 0, -1, 0),
+    (0, 1, 0, -1),
+    (0, 0, -1, 0),
+    (0, 0, 0, -1),
+)
+
+
+def after(balance: Balance, effect: int, amount_minor: int) -> Balance:
+    """Return the totals after one entry."""
+    posted_debits, posted_credits, pending_debits, pending_credits = balance
+    delta = _DELTAS[effect]
+    return Balance(
+        posted_debits + delta[0] * amount_minor,
+        posted_credits + delta[1] * amount_minor,
+        pending_debits + delta[2] * amount_minor,
+        pending_credits + delta[3] * amount_minor,
+    )
+
+
+class Entry(NamedTuple):
+    """One debit or credit as recorded, with the account's totals after it."""
+
+    address: str
+    effect: Effect
+    amount_minor: int
+    balance: Balance
+
+
+class Record(NamedTuple):
+    """One line of the log; what is None or empty is left out of its canonical bytes.
+
+    `expires_at_us` stands on a hold and again on its expiry. `account` is the account as it is
+    after an `open_account` or `update_account`. `commands` counts the records of an atomic batch,
+    which follow its own.
+    """
+
+    position: int
+    recorded_at_us: int
+    kind: RecordKind
+    key: str | None
+    fingerprint: str | None
+    entries: tuple[Entry, ...] = ()
+    parent: int | None = None
+    reference: str | None = None
+    metadata: Mapping[str, str] = NO_METADATA
+    expires_at_us: int | None = None
+    capture_limit_minor: int | None = None
+    final: bool = False
+    override_limits: bool = False
+    account: Account | None = None
+    refusal: Refusal | None = None
+    commands: int | None = None

@@ -1,0 +1,66 @@
+"""A ledger in your own process: on the embedded PostgreSQL of a directory, or on any other."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from tandem.ledger.core.limits import READ_POOL_SIZE
+from tandem.ledger.local import LocalLedger
+from tandem.ledger.service import LedgerService
+from tandem.ledger.storage.postgres import PostgresStore
+from tandem.platform.database import migrate, open_pool
+from tandem.platform.embedded import EmbeddedPostgres
+
+ROLE: Final = "tandem_ledger"
+_SCHEMES: Final = ("postgresql://", "postgres://")
+
+
+def now_us() -> int:
+    """The wall clock in microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+@asynccontextmanager
+async def open_service(
+    conninfo: str, *, clock: Callable[[], int] = now_us, **options: int
+) -> AsyncIterator[LedgerService]:
+    """Bring the schema up to date and serve the ledgers of a database. Drains on the way out."""
+    await asyncio.to_thread(migrate, conninfo, "tandem.ledger.storage:migrations", "ledger")
+    async with AsyncExitStack() as stack:
+        # Two pools: an append under the head's lock needs reads too, and must never wait for them.
+        reads = await stack.enter_async_context(
+            await open_pool(
+                conninfo, role=ROLE, min_size=2, max_size=READ_POOL_SIZE, name="tandem reads"
+            )
+        )
+        writes = await stack.enter_async_context(
+            await open_pool(
+                conninfo, role=ROLE, min_size=1, max_size=READ_POOL_SIZE, name="tandem writes"
+            )
+        )
+        service = LedgerService(PostgresStore(reads, writes, **options), clock)
+        stack.push_async_callback(service.close)
+        yield service
+
+
+@asynccontextmanager
+async def open_ledger(
+    location: str | Path, *, name: str = "main", clock: Callable[[], int] = now_us
+) -> AsyncIterator[LocalLedger]:
+    """Open a ledger (made where missing) in this process.
+
+    `location` is a directory, which gets an embedded PostgreSQL of its own, or the URL of a
+    database: `postgresql://…`.
+    """
+    async with AsyncExitStack() as stack:
+        if isinstance(location, str) and location.startswith(_SCHEMES):
+            conninfo = location
+        else:
+            server = EmbeddedPostgres(Path(location) / "postgres")
+            conninfo = await asyncio.to_thread(server.start)
+            stack.push_async_callback(asyncio.to_thread, server.stop)
+        service = await stack.enter_async_context(open_service(conninfo, clock=clock))
+        yield await service.create_ledger(name)

@@ -1,0 +1,434 @@
+"""The ledger in process: the interface over the writer and the reader. HTTP stands on it too."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Literal
+
+from tandem.ledger import api, commands
+from tandem.ledger.api import Entry
+from tandem.ledger.core import intake
+from tandem.ledger.core.canonical import decode
+from tandem.ledger.core.commands import Command, SingleCommand
+from tandem.ledger.core.kinds import BatchMode, RecordKind
+from tandem.ledger.core.limits import (
+    DEFAULT_PAGE_SIZE,
+    MAX_COMMANDS_PER_BATCH,
+    MAX_ENTRIES_PER_BATCH,
+    MAX_PAGE_SIZE,
+)
+from tandem.ledger.core.records import Record
+from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.reader import Reader
+from tandem.ledger.storage.port import Head, LedgerStore
+from tandem.ledger.times import from_us, to_us
+from tandem.ledger.verify import verify
+from tandem.ledger.views import (
+    account_view,
+    balance_view,
+    hold_view,
+    record_view,
+    totals_view,
+)
+from tandem.ledger.writer import Answer, Writer
+
+_POSITION: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+class LedgerFault(Exception):  # noqa: N818 - a fault of ours, as opposed to a refusal
+    """A command crashed the ledger's decision; nothing of it was written."""
+
+
+class LocalLedger:
+    """One ledger, in this process. Implements `api.Ledger`."""
+
+    def __init__(
+        self, store: LedgerStore, head: Head, writer: Writer, now_us: Callable[[], int]
+    ) -> None:
+        self.name = head.name
+        self._store = store
+        self._ledger_id = head.ledger_id
+        self._writer = writer
+        self._reader = Reader(store, head.ledger_id, head.name, now_us)
+
+    # -- writes --------------------------------------------------------------------------------
+
+    async def open_account(
+        self,
+        address: str,
+        *,
+        asset: str,
+        account_class: api.AccountClass | str,
+        min_balance_minor: int | str | None = None,
+        max_balance_minor: int | str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Account:
+        """Open an account."""
+        record = await self.execute(
+            intake.open_account(
+                intake.idempotency_key(idempotency_key),
+                address,
+                asset,
+                account_class,
+                min_balance_minor,
+                max_balance_minor,
+                metadata,
+            )
+        )
+        assert record.account is not None
+        return record.account
+
+    async def update_account(
+        self,
+        address: str,
+        *,
+        status: api.AccountStatus | str | None = None,
+        min_balance_minor: int | str | None = None,
+        max_balance_minor: int | str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Account:
+        """Freeze, reopen, close or re-limit an account; None keeps, "none" lifts a limit."""
+        record = await self.execute(
+            intake.update_account(
+                intake.idempotency_key(idempotency_key),
+                address,
+                status,
+                min_balance_minor,
+                max_balance_minor,
+                metadata,
+            )
+        )
+        assert record.account is not None
+        return record.account
+
+    async def transfer(
+        self,
+        *,
+        debit_account: str,
+        credit_account: str,
+        amount_minor: int | str,
+        asset: str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Record:
+        """Post a two-entry transaction."""
+        return await self.execute(
+            intake.transfer(
+                intake.idempotency_key(idempotency_key),
+                debit_account,
+                credit_account,
+                amount_minor,
+                asset,
+                reference,
+                metadata,
+            )
+        )
+
+    async def post_transaction(
+        self,
+        entries: Sequence[Entry],
+        *,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Record:
+        """Post a transaction whose debits equal its credits in every asset."""
+        key = intake.idempotency_key(idempotency_key)
+        return await self.execute(
+            commands.post_transaction(
+                entries, reference=reference, metadata=metadata, idempotency_key=key
+            )
+        )
+
+    async def hold(
+        self,
+        entries: Sequence[Entry],
+        *,
+        expires_at: datetime | None = None,
+        capture_limit_minor: int | str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Record:
+        """Reserve a transaction; its record's position is the hold's identity."""
+        return await self.execute(
+            commands.hold(
+                entries,
+                expires_at=expires_at,
+                capture_limit_minor=capture_limit_minor,
+                reference=reference,
+                metadata=metadata,
+                idempotency_key=intake.idempotency_key(idempotency_key),
+            )
+        )
+
+    async def capture(
+        self,
+        hold: int,
+        *,
+        amount_minor: int | str | None = None,
+        entries: Sequence[Entry] | None = None,
+        final: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Record:
+        """Post a hold: all that remains, an amount of a two-entry hold, or named entries."""
+        return await self.execute(
+            commands.capture(
+                hold,
+                amount_minor=amount_minor,
+                entries=entries,
+                final=final,
+                metadata=metadata,
+                idempotency_key=intake.idempotency_key(idempotency_key),
+            )
+        )
+
+    async def release(
+        self,
+        hold: int,
+        *,
+        amount_minor: int | str | None = None,
+        entries: Sequence[Entry] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Record:
+        """Give back all or part of what a hold still reserves."""
+        return await self.execute(
+            commands.release(
+                hold,
+                amount_minor=amount_minor,
+                entries=entries,
+                metadata=metadata,
+                idempotency_key=intake.idempotency_key(idempotency_key),
+            )
+        )
+
+    async def reverse(
+        self,
+        transaction: int,
+        *,
+        amount_minor: int | str | None = None,
+        entries: Sequence[Entry] | None = None,
+        override_limits: bool = False,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Record:
+        """Mirror a posted transaction: all that is left of it, or part."""
+        return await self.execute(
+            commands.reverse(
+                transaction,
+                amount_minor=amount_minor,
+                entries=entries,
+                override_limits=override_limits,
+                reference=reference,
+                metadata=metadata,
+                idempotency_key=intake.idempotency_key(idempotency_key),
+            )
+        )
+
+    async def execute(self, command: SingleCommand) -> api.Record:
+        """Submit one command that has a key; raises `Refused`."""
+        (answer,) = await self._writer.submit((command,))
+        return record_view(_effect(answer), replayed=answer.replayed)
+
+    async def submit_batch(
+        self,
+        commands: Sequence[SingleCommand],
+        *,
+        mode: BatchMode | str = BatchMode.INDEPENDENT,
+        idempotency_key: str | None = None,
+    ) -> list[api.Receipt]:
+        """Submit commands made by `tandem.ledger.commands`; later ones see earlier ones."""
+        _check_size(commands)
+        if mode == BatchMode.ATOMIC:
+            return await self._submit_atomic(commands, idempotency_key)
+        if mode != BatchMode.INDEPENDENT:
+            raise Refused(Refusal(RefusalCode.MALFORMED, f"no batch mode {mode!r:.20}", "mode"))
+        for index, command in enumerate(commands):
+            if command.key is None:
+                detail = "every command of an independent batch carries a key"
+                raise Refused(
+                    Refusal(
+                        RefusalCode.IDEMPOTENCY_KEY_MISSING, detail, "idempotency_key", index
+                    )
+                )
+        return [_receipt(answer) for answer in await self._writer.submit(commands)]
+
+    async def _submit_atomic(
+        self, commands: Sequence[SingleCommand], idempotency_key: str | None
+    ) -> list[api.Receipt]:
+        command: Command = intake.atomic_batch(idempotency_key, commands)
+        (answer,) = await self._writer.submit((command,))
+        head = _effect(answer)
+        records = answer.records[1:]
+        if answer.replayed:
+            assert head.commands is not None
+            bodies = await self._store.bodies(self._ledger_id, head.position, head.commands)
+            records = [decode(body) for body in bodies]
+        return [
+            api.Receipt(record.position, from_us(record.recorded_at_us), answer.replayed)
+            for record in records
+        ]
+
+    # -- reads ---------------------------------------------------------------------------------
+
+    async def balance(
+        self, account: str, *, at_position: int | None = None, at_time: datetime | None = None
+    ) -> api.AccountBalance:
+        """Balance now (sees every acknowledged write), at a position, or at a past time."""
+        address = intake.address(account, "account")
+        if at_position is not None and at_time is not None:
+            detail = "at_position and at_time exclude each other"
+            raise Refused(Refusal(RefusalCode.MALFORMED, detail, "at_time"))
+        if at_position is not None:
+            position = intake.position(at_position, "at_position")
+            return balance_view(await self._reader.balance_at_position(address, position))
+        if at_time is not None:
+            time_us = to_us(at_time, "at_time")
+            return balance_view(await self._reader.balance_at_time(address, time_us))
+        return balance_view(await self._reader.balance_now(address))
+
+    async def account(self, address: str) -> api.Account:
+        """Look an account up."""
+        return account_view(await self._reader.account(intake.address(address, "address")))
+
+    async def transaction(self, position: int) -> api.Record:
+        """Look a record up by position."""
+        return record_view(await self._reader.record(intake.position(position, "position")))
+
+    async def hold_state(self, position: int) -> api.Hold:
+        """Where a hold stands now."""
+        return hold_view(await self._reader.hold(intake.position(position, "hold")))
+
+    async def accounts(
+        self, *, prefix: str = "", cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE
+    ) -> api.AccountPage:
+        """List accounts by address; `prefix` is whole segments, as `customers:42`."""
+        segments = intake.address(prefix, "prefix") if prefix else ""
+        size = _page_size(limit)
+        after = "" if cursor is None else intake.address(_opened(cursor, "a"), "cursor")
+        found = await self._reader.accounts(segments, after, size + 1)
+        more = len(found) > size
+        return api.AccountPage(
+            tuple(map(account_view, found[:size])),
+            _sealed("a", found[size - 1].address) if more else None,
+        )
+
+    async def records(
+        self,
+        *,
+        account: str | None = None,
+        kind: RecordKind | str | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_PAGE_SIZE,
+    ) -> api.RecordPage:
+        """List records in commit order, of one account or kind or all."""
+        address = None if account is None else intake.address(account, "account")
+        size = _page_size(limit)
+        after = 0 if cursor is None else _position(_opened(cursor, "r"))
+        found = await self._reader.records(address, _kind(kind), after, size + 1)
+        more = len(found) > size
+        return api.RecordPage(
+            tuple(record_view(record) for record in found[:size]),
+            _sealed("r", str(found[size - 1].position)) if more else None,
+        )
+
+    async def trial_balance(self, *, at_position: int | None = None) -> api.TrialBalance:
+        """Sum every account per asset; the difference is zero at every position."""
+        at = None if at_position is None else intake.position(at_position, "at_position")
+        position, totals = await self._reader.trial_balance(at)
+        return api.TrialBalance(position, tuple(map(totals_view, totals)))
+
+    async def verify(
+        self, progress: Callable[[int, int], None] | None = None
+    ) -> api.Verification:
+        """Recompute every invariant from the stored bytes."""
+        head = await self._store.head(self.name)
+        assert head is not None
+        found = await verify(self._store, head, progress)
+        return api.Verification(
+            found.records, found.entries, found.accounts, found.root.hex(), found.faults
+        )
+
+
+def _effect(answer: Answer) -> Record:
+    """Return the record that a command made; raise where it made none."""
+    if answer.fault is not None:
+        raise LedgerFault("the command crashed the ledger; nothing was written") from answer.fault
+    if answer.refusal is not None:
+        raise Refused(answer.refusal)
+    record = answer.records[0]
+    if record.refusal is not None:
+        raise Refused(record.refusal)
+    return record
+
+
+def _receipt(answer: Answer) -> api.Receipt:
+    if answer.fault is not None:
+        refusal = Refusal(RefusalCode.UNAVAILABLE, "the command crashed the ledger")
+        return api.Receipt(None, None, replayed=False, refusal=refusal)
+    if answer.refusal is not None:
+        return api.Receipt(None, None, replayed=False, refusal=answer.refusal)
+    record = answer.records[0]
+    return api.Receipt(
+        record.position, from_us(record.recorded_at_us), answer.replayed, record.refusal
+    )
+
+
+def _check_size(commands: Sequence[SingleCommand]) -> None:
+    if not commands:
+        raise Refused(Refusal(RefusalCode.MALFORMED, "a batch has a command", "commands"))
+    entries = sum(len(getattr(command, "entries", None) or ()) for command in commands)
+    if len(commands) > MAX_COMMANDS_PER_BATCH or entries > MAX_ENTRIES_PER_BATCH:
+        detail = (
+            f"a batch has at most {MAX_COMMANDS_PER_BATCH} commands "
+            f"and {MAX_ENTRIES_PER_BATCH} entries"
+        )
+        raise Refused(Refusal(RefusalCode.TOO_LARGE, detail, "commands"))
+
+
+def _kind(value: RecordKind | str | None) -> RecordKind | None:
+    try:
+        return None if value is None else RecordKind(value)
+    except ValueError:
+        detail = f"{value!r:.40} is no kind of record"
+        raise Refused(Refusal(RefusalCode.MALFORMED, detail, "kind")) from None
+
+
+def _page_size(limit: object) -> int:
+    if isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= MAX_PAGE_SIZE:
+        return limit
+    detail = f"a page has 1 to {MAX_PAGE_SIZE} items"
+    raise Refused(Refusal(RefusalCode.MALFORMED, detail, "limit"))
+
+
+def _sealed(sort: Literal["a", "r"], value: str) -> str:
+    """Write a cursor; opaque, so that what is in it can change."""
+    return base64.urlsafe_b64encode(f"{sort}{value}".encode()).decode().rstrip("=")
+
+
+def _opened(cursor: object, sort: Literal["a", "r"]) -> str:
+    refused = Refused(Refusal(RefusalCode.MALFORMED, "not a cursor of this listing", "cursor"))
+    if not isinstance(cursor, str) or len(cursor) > MAX_PAGE_SIZE:
+        raise refused
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
+    except (ValueError, binascii.Error):
+        raise refused from None
+    if text[:1] != sort:
+        raise refused
+    return text[1:]
+
+
+def _position(text: str) -> int:
+    if _POSITION.fullmatch(text):
+        return int(text)
+    raise Refused(Refusal(RefusalCode.MALFORMED, "not a cursor of this listing", "cursor"))

@@ -1,0 +1,151 @@
+"""Reads: balances now, at a position and at a time; accounts, records, holds, trial balance.
+
+Every read is of the database's committed state, so it sees all that was acknowledged before it
+began. Reads at a position or a time give the same answer for ever.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from tandem.ledger.core.accounts import Account
+from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.parents import Parent, fold
+from tandem.ledger.core.records import Balance, Record, after
+from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.core.decide.entries import direction_effect
+from tandem.ledger.storage.port import AssetTotals, BalanceRow, LedgerStore, RecordFilter
+
+
+class BalanceReading(NamedTuple):
+    """An account and its totals as of a position, expired holds taken off."""
+
+    account: Account
+    position: int
+    balance: Balance
+
+
+class HoldReading(NamedTuple):
+    """A hold as it stands, and its record."""
+
+    hold: Parent
+    record: Record
+    expired: bool
+
+
+class Reader:
+    """Reads of one ledger."""
+
+    def __init__(self, store: LedgerStore, ledger_id: int, name: str, now_us: Callable[[], int]) -> None:
+        self._store = store
+        self._ledger_id = ledger_id
+        self._name = name
+        self._now_us = now_us
+
+    async def balance_now(self, address: str) -> BalanceReading:
+        """The balance as of every write acknowledged before the call."""
+        return await self._balance(address, None, self._now_us())
+
+    async def balance_at_position(self, address: str, position: int) -> BalanceReading:
+        """The balance just after a record."""
+        await self._known_position(position)
+        return await self._balance(address, position, None)
+
+    async def balance_at_time(self, address: str, time_us: int) -> BalanceReading:
+        """The balance at a past time; that time is closed first, so the answer cannot change."""
+        await self.close_time(time_us)
+        position = await self._store.position_at(self._ledger_id, time_us)
+        return await self._balance(address, position, time_us)
+
+    async def close_time(self, time_us: int) -> None:
+        """See to it that nothing more is recorded at or before a time; refused in the future."""
+        if time_us > self._now_us():
+            raise Refused(
+                Refusal(RefusalCode.MALFORMED, "a time to read at has passed", "at_time")
+            )
+        head = await self._store.head(self._name)
+        assert head is not None
+        if head.recorded_at_us < time_us:
+            await self._store.close_time(self._ledger_id, time_us)
+
+    async def _known_position(self, position: int) -> None:
+        head = await self._store.head(self._name)
+        assert head is not None
+        if position > head.position:
+            raise Refused(
+                Refusal(RefusalCode.MALFORMED, f"the log ends at {head.position}", "at_position")
+            )
+
+    async def _balance(
+        self, address: str, position: int | None, now_us: int | None
+    ) -> BalanceReading:
+        row = await self._store.balance(self._ledger_id, address, position, now_us)
+        if row is None:
+            raise _account_not_found(address)
+        balance = row.balance
+        if row.unswept:
+            balance = await self._without_expired(row)
+        return BalanceReading(row.account, row.position, balance)
+
+    async def _without_expired(self, row: BalanceRow) -> Balance:
+        """Take off what holds reserve that had expired by then, though nobody wrote it down."""
+        loaded = await self._store.load(self._ledger_id, (), row.unswept, ())
+        balance = row.balance
+        for chain in loaded.chains.values():
+            hold = fold(record for record in chain if record.position <= row.position)
+            if hold is None or not hold.open:
+                continue
+            for leg in hold.legs:
+                if leg.address == row.account.address:
+                    effect = direction_effect("RELEASE", leg.direction)
+                    balance = after(balance, effect, leg.remaining_minor)
+        return balance
+
+    async def account(self, address: str) -> Account:
+        """An account as it stands."""
+        account = await self._store.account(self._ledger_id, address)
+        if account is None:
+            raise _account_not_found(address)
+        return account
+
+    async def record(self, position: int) -> Record:
+        """The record at a position."""
+        found = await self._store.records(self._ledger_id, RecordFilter(), position - 1, 1)
+        if not found:
+            detail = f"the log has no position {position}"
+            raise Refused(Refusal(RefusalCode.TRANSACTION_NOT_FOUND, detail, "position"))
+        return found[0]
+
+    async def hold(self, position: int) -> HoldReading:
+        """A hold as it stands now, by time."""
+        loaded = await self._store.load(self._ledger_id, (), (position,), ())
+        chain = loaded.chains.get(position, ())
+        hold = fold(chain)
+        if hold is None or hold.status is None:
+            raise Refused(
+                Refusal(RefusalCode.HOLD_NOT_FOUND, f"{position} is no hold", "hold")
+            )
+        overdue = hold.expires_at_us is not None and hold.expires_at_us <= self._now_us()
+        return HoldReading(hold, chain[0], expired=hold.open and overdue)
+
+    async def accounts(self, prefix: str, after_address: str, limit: int) -> Sequence[Account]:
+        """Accounts by address."""
+        return await self._store.accounts(self._ledger_id, prefix, after_address, limit)
+
+    async def records(
+        self, address: str | None, kind: RecordKind | None, after_position: int, limit: int
+    ) -> Sequence[Record]:
+        """Records in order. Of an account: those with entries of it."""
+        if address is not None:
+            await self.account(address)
+        chosen = RecordFilter(address, None if kind is None else kind.value)
+        return await self._store.records(self._ledger_id, chosen, after_position, limit)
+
+    async def trial_balance(self, position: int | None) -> tuple[int, Sequence[AssetTotals]]:
+        """Sums per asset as of a position."""
+        if position is not None:
+            await self._known_position(position)
+        return await self._store.totals(self._ledger_id, position)
+
+
+def _account_not_found(address: str) -> Refused:
+    return Refused(Refusal(RefusalCode.ACCOUNT_NOT_FOUND, f"no account {address}", "account"))

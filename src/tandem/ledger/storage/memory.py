@@ -1,0 +1,297 @@
+"""The memory store: the whole log in Python objects. It is the oracle that PostgreSQL is held to.
+
+It keeps nothing but records and what the core folds from them, so a difference between the two
+stores is a fault of one of the queries.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from tandem.ledger.core.accounts import Account, parse_asset
+from tandem.ledger.core.expiry import Due
+from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.merkle import Tile
+from tandem.ledger.core.parents import fold
+from tandem.ledger.core.records import ZERO, Balance, Record
+from tandem.ledger.storage.port import (
+    Append,
+    AssetTotals,
+    BalanceRow,
+    Conflict,
+    DuplicateKey,
+    Head,
+    Loaded,
+    LockedHead,
+    RecordFilter,
+    StoredEntry,
+    StoredRecord,
+)
+from tandem.ledger.storage.rows import KIND_CODES
+
+
+class _Log:
+    """One ledger's log and its foldings."""
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.lock = asyncio.Lock()
+        self.records: list[Record] = []
+        self.bodies: list[str] = []
+        self.keys: dict[str, Record] = {}
+        self.accounts: dict[str, Account] = {}
+        self.entries: dict[str, list[StoredEntry]] = {}
+        self.tiles: list[Tile] = []
+
+    def append(self, write: Append) -> None:
+        head = self.head
+        if head.position != write.before.position:
+            raise Conflict("another writer moved the head")
+        if head.recorded_at_us >= write.records[0].recorded_at_us:
+            raise Conflict("the time was closed")
+        if any(record.key in self.keys for record in write.records if record.key is not None):
+            raise DuplicateKey("a key is in the log")
+        for record, body in zip(write.records, write.bodies, strict=True):
+            self._take(record, body)
+        self.tiles.extend(write.tiles)
+        self.head = write.after
+
+    def _take(self, record: Record, body: str) -> None:
+        assert record.position == len(self.records) + 1
+        self.records.append(record)
+        self.bodies.append(body)
+        if record.key is not None:
+            self.keys[record.key] = record
+        if record.account is not None:
+            self.accounts[record.account.address] = record.account
+            self.entries.setdefault(record.account.address, [])
+        for leg, entry in enumerate(record.entries):
+            number = self.accounts[entry.address].number
+            self.entries[entry.address].append(
+                StoredEntry(number, record.position, leg, *entry[1:])
+            )
+
+    def chain(self, position: int) -> list[Record]:
+        """A parent's record and its children's."""
+        if not 0 < position <= len(self.records):
+            return []
+        children = [record for record in self.records if record.parent == position]
+        return [self.records[position - 1], *children]
+
+    def latest(self, address: str, position: int) -> Balance:
+        """An account's totals at a position."""
+        entries = self.entries[address]
+        index = bisect_right(entries, position, key=lambda entry: entry.position)
+        return entries[index - 1].balance if index else ZERO
+
+    def expired_unwritten(self, position: int, now_us: int) -> list[int]:
+        """Holds up to a position that expired by a time and were not ended by that position."""
+        seen = self.records[:position]
+        found = []
+        for record in seen:
+            if record.kind is RecordKind.HOLD and (record.expires_at_us or now_us + 1) <= now_us:
+                chain = [other for other in seen if other.parent == record.position]
+                hold = fold([record, *chain])
+                if hold is not None and hold.open:
+                    found.append(record.position)
+        return found
+
+
+class _Locked:
+    def __init__(self, log: _Log) -> None:
+        self._log = log
+        self.head = log.head
+
+    async def append(self, write: Append) -> None:
+        """Write at once; nobody else can look before the context ends."""
+        self._log.append(write)
+
+
+class MemoryStore:
+    """Ledgers in memory. `now_us` is its clock."""
+
+    def __init__(self, now_us: Callable[[], int]) -> None:
+        self._logs: dict[str, _Log] = {}
+        self._now_us = now_us
+
+    def _log(self, ledger_id: int) -> _Log:
+        return next(log for log in self._logs.values() if log.head.ledger_id == ledger_id)
+
+    async def create(self, name: str) -> Head:
+        """Make a ledger, or return the one of that name."""
+        if name not in self._logs:
+            self._logs[name] = _Log(Head(len(self._logs) + 1, name, 0, 0, 1, b""))
+        return self._logs[name].head
+
+    async def heads(self) -> Sequence[Head]:
+        """Every ledger, by name."""
+        return [self._logs[name].head for name in sorted(self._logs)]
+
+    async def head(self, name: str) -> Head | None:
+        """The head of a ledger, or None where there is none of that name."""
+        log = self._logs.get(name)
+        return None if log is None else log.head
+
+    async def clock_us(self) -> int:
+        """The store's own clock."""
+        return self._now_us()
+
+    async def append(self, write: Append) -> None:
+        """Write if the head is still `write.before`."""
+        log = self._log(write.before.ledger_id)
+        async with log.lock:
+            log.append(write)
+
+    @asynccontextmanager
+    async def _locked(self, name: str) -> AsyncIterator[LockedHead]:
+        log = self._logs[name]
+        async with log.lock:
+            yield _Locked(log)
+
+    def locked(self, name: str) -> AbstractAsyncContextManager[LockedHead]:
+        """Lock the head until the context ends."""
+        return self._locked(name)
+
+    async def load(
+        self,
+        ledger_id: int,
+        addresses: Sequence[str],
+        parents: Sequence[int],
+        assets: Sequence[str],
+    ) -> Loaded:
+        """Load what decisions need."""
+        log = self._log(ledger_id)
+        known = [address for address in addresses if address in log.accounts]
+        scales = dict(filter(None, (parse_asset(held.asset) for held in log.accounts.values())))
+        return Loaded(
+            {address: log.accounts[address] for address in known},
+            {address: log.latest(address, log.head.position) for address in known},
+            {parent: chain for parent in parents if (chain := log.chain(parent))},
+            {code: scale for code, scale in scales.items() if code in assets},
+        )
+
+    async def by_keys(self, ledger_id: int, keys: Sequence[str]) -> Sequence[Record]:
+        """The records that carry these keys."""
+        log = self._log(ledger_id)
+        return [log.keys[key] for key in keys if key in log.keys]
+
+    async def bodies(self, ledger_id: int, after: int, limit: int) -> Sequence[str]:
+        """Canonical texts after a position, in order."""
+        return self._log(ledger_id).bodies[after : after + limit]
+
+    async def tiles(self, ledger_id: int, level: int, first_index: int) -> Sequence[bytes]:
+        """Full tiles of a level from an index on, in order."""
+        return [
+            tile.hashes
+            for tile in self._log(ledger_id).tiles
+            if tile.level == level and tile.index >= first_index
+        ]
+
+    async def expiring(self, ledger_id: int, limit: int) -> Sequence[Due]:
+        """Open holds that expire, the earliest first."""
+        log = self._log(ledger_id)
+        holds = (fold(log.chain(record.position)) for record in log.records)
+        return sorted(
+            Due(hold.expires_at_us, hold.position)
+            for hold in holds
+            if hold is not None and hold.open and hold.expires_at_us is not None
+        )[:limit]
+
+    async def close_time(self, ledger_id: int, time_us: int) -> None:
+        """See to it that no later record is recorded at or before a time."""
+        log = self._log(ledger_id)
+        async with log.lock:
+            latest = max(log.head.recorded_at_us, time_us)
+            log.head = log.head._replace(recorded_at_us=latest)
+
+    async def position_at(self, ledger_id: int, time_us: int) -> int:
+        """The position of the last record at or before a time, 0 where there is none."""
+        records = self._log(ledger_id).records
+        return bisect_right(records, time_us, key=lambda record: record.recorded_at_us)
+
+    async def balance(
+        self, ledger_id: int, address: str, position: int | None, now_us: int | None
+    ) -> BalanceRow | None:
+        """An account's totals as of a position (None: the last); None without that account."""
+        log = self._log(ledger_id)
+        at = log.head.position if position is None else position
+        account = log.accounts.get(address)
+        if account is None or account.opened_position > at or at > len(log.records):
+            return None
+        recorded_at_us = log.records[at - 1].recorded_at_us
+        unswept = log.expired_unwritten(at, recorded_at_us if now_us is None else now_us)
+        return BalanceRow(account, at, recorded_at_us, log.latest(address, at), unswept)
+
+    async def account(self, ledger_id: int, address: str) -> Account | None:
+        """An account as it stands."""
+        return self._log(ledger_id).accounts.get(address)
+
+    async def accounts(
+        self, ledger_id: int, prefix: str, after: str, limit: int
+    ) -> Sequence[Account]:
+        """Accounts by address, from whole segments of a prefix, after an address."""
+        accounts = self._log(ledger_id).accounts
+        chosen = sorted(
+            address
+            for address in accounts
+            if address > after
+            and (not prefix or address == prefix or address.startswith(f"{prefix}:"))
+        )
+        return [accounts[address] for address in chosen[:limit]]
+
+    async def records(
+        self, ledger_id: int, chosen: RecordFilter, after: int, limit: int
+    ) -> Sequence[Record]:
+        """Records in order, after a position."""
+        return [
+            record
+            for record in self._log(ledger_id).records[after:]
+            if chosen.kind in (None, record.kind)
+            and (
+                chosen.address is None
+                or any(entry.address == chosen.address for entry in record.entries)
+            )
+        ][:limit]
+
+    async def totals(self, ledger_id: int, position: int | None) -> tuple[int, list[AssetTotals]]:
+        """Sums per asset as of a position (None: the last), and that position."""
+        log = self._log(ledger_id)
+        at = log.head.position if position is None else position
+        sums: dict[str, AssetTotals] = {}
+        for account in log.accounts.values():
+            if account.opened_position > at:
+                continue
+            so_far = sums.get(account.asset, AssetTotals(account.asset, 0, ZERO))
+            balance = log.latest(account.address, at)
+            total = Balance(*(a + b for a, b in zip(so_far.totals, balance, strict=True)))
+            sums[account.asset] = AssetTotals(account.asset, so_far.accounts + 1, total)
+        return at, [sums[asset] for asset in sorted(sums)]
+
+    async def stored_records(
+        self, ledger_id: int, after: int, limit: int
+    ) -> Sequence[StoredRecord]:
+        """Records with their columns, in order, for verification."""
+        log = self._log(ledger_id)
+        return [
+            StoredRecord(
+                record.position,
+                record.recorded_at_us,
+                KIND_CODES[record.kind],
+                record.key,
+                record.parent,
+                record.expires_at_us,
+                body,
+            )
+            for record, body in zip(
+                log.records[after : after + limit], log.bodies[after : after + limit], strict=True
+            )
+        ]
+
+    async def stored_entries(
+        self, ledger_id: int, after: tuple[int, int, int], limit: int
+    ) -> Sequence[StoredEntry]:
+        """Entry rows in order of account, position and leg, for verification."""
+        log = self._log(ledger_id)
+        rows = sorted(entry for entries in log.entries.values() for entry in entries)
+        return [entry for entry in rows if entry[:3] > after][:limit]

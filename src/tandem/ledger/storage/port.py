@@ -1,0 +1,245 @@
+"""The storage port: what the writer and the reader ask of a store.
+
+Errors of a store (operating errors, never refusals):
+
+    StorageError
+    ├── Conflict             another writer moved the head; nothing was written
+    ├── DuplicateKey         a key of the append is in the log; nothing was written
+    ├── ClockStrayed         the writer's clock is too far from the store's; nothing was written
+    ├── StorageUnavailable   the store said no or cannot be reached; nothing was written
+    └── Unsettled            the connection was lost when it mattered; the head tells which
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
+
+from tandem.ledger.core.accounts import Account
+from tandem.ledger.core.expiry import Due
+from tandem.ledger.core.merkle import Tile
+from tandem.ledger.core.records import Balance, Record
+
+
+class StorageError(Exception):
+    """A store could not do what was asked."""
+
+
+class Conflict(StorageError):
+    """Another writer moved the head; nothing was written."""
+
+
+class DuplicateKey(StorageError):
+    """An idempotency key of the append is in the log already; nothing was written."""
+
+
+class ClockStrayed(StorageError):
+    """The writer's clock is further from the store's than the bound; nothing was written."""
+
+
+class StorageUnavailable(StorageError):
+    """The store said no, or cannot be reached; nothing was written."""
+
+
+class Unsettled(StorageError):
+    """Whether the append was committed is not known; the locked head tells."""
+
+
+class Head(NamedTuple):
+    """The one row that serializes a ledger: `position` is that of its last record."""
+
+    ledger_id: int
+    name: str
+    position: int
+    recorded_at_us: int
+    next_account_number: int
+    frontier: bytes
+
+
+class Append(NamedTuple):
+    """Everything that one append writes, in one transaction.
+
+    `bodies` are the records' canonical texts; `numbers` maps the address of every entry to its
+    account's number; `opened` and `updated` are the accounts as the records leave them.
+    """
+
+    before: Head
+    after: Head
+    records: Sequence[Record]
+    bodies: Sequence[str]
+    numbers: Mapping[str, int]
+    opened: Sequence[Account]
+    updated: Sequence[Account]
+    tiles: Sequence[Tile]
+
+
+class Loaded(NamedTuple):
+    """What a store knows of what was asked; what is not there is absent.
+
+    `chains` maps the position of a parent to its record and its children's, in order.
+    """
+
+    accounts: Mapping[str, Account]
+    balances: Mapping[str, Balance]
+    chains: Mapping[int, Sequence[Record]]
+    scales: Mapping[str, int]
+
+
+class BalanceRow(NamedTuple):
+    """An account's totals as of a record, and the holds that may have expired unwritten by then."""
+
+    account: Account
+    position: int
+    recorded_at_us: int
+    balance: Balance
+    unswept: Sequence[int]
+
+
+class AssetTotals(NamedTuple):
+    """The sums over all accounts of one asset."""
+
+    asset: str
+    accounts: int
+    totals: Balance
+
+
+class RecordFilter(NamedTuple):
+    """Which records to list."""
+
+    address: str | None = None
+    kind: str | None = None
+
+
+class StoredEntry(NamedTuple):
+    """An entry row as stored, for verification against its record's bytes."""
+
+    account_number: int
+    position: int
+    leg: int
+    effect: int
+    amount_minor: int
+    balance: Balance
+
+
+class StoredRecord(NamedTuple):
+    """A record's columns and bytes as stored, for verification."""
+
+    position: int
+    recorded_at_us: int
+    kind: int
+    key: str | None
+    parent: int | None
+    expires_at_us: int | None
+    body: str
+
+
+class LockedHead(Protocol):
+    """The head, locked: no other writer can move it until the context ends."""
+
+    head: Head
+
+    async def append(self, write: Append) -> None:
+        """Write, to be committed when the context ends."""
+        ...
+
+
+class LedgerStore(Protocol):
+    """Everything is keyed by ledger; reads outside a lock see what is committed."""
+
+    async def create(self, name: str) -> Head:
+        """Make a ledger, or return the one of that name."""
+        ...
+
+    async def heads(self) -> Sequence[Head]:
+        """Every ledger, by name."""
+        ...
+
+    async def head(self, name: str) -> Head | None:
+        """The head of a ledger, or None where there is none of that name."""
+        ...
+
+    async def clock_us(self) -> int:
+        """The store's own clock."""
+        ...
+
+    async def append(self, write: Append) -> None:
+        """Write if the head is still `write.before`; durable on return."""
+        ...
+
+    def locked(self, name: str) -> AbstractAsyncContextManager[LockedHead]:
+        """Lock the head until the context ends; what is appended is durable then."""
+        ...
+
+    async def load(
+        self,
+        ledger_id: int,
+        addresses: Sequence[str],
+        parents: Sequence[int],
+        assets: Sequence[str],
+    ) -> Loaded:
+        """Load what decisions need."""
+        ...
+
+    async def by_keys(self, ledger_id: int, keys: Sequence[str]) -> Sequence[Record]:
+        """The records that carry these keys."""
+        ...
+
+    async def bodies(self, ledger_id: int, after: int, limit: int) -> Sequence[str]:
+        """Canonical texts after a position, in order."""
+        ...
+
+    async def tiles(self, ledger_id: int, level: int, first_index: int) -> Sequence[bytes]:
+        """Full tiles of a level from an index on, in order."""
+        ...
+
+    async def expiring(self, ledger_id: int, limit: int) -> Sequence[Due]:
+        """Open holds that expire, the earliest first."""
+        ...
+
+    async def close_time(self, ledger_id: int, time_us: int) -> None:
+        """See to it that no later record is recorded at or before a time."""
+        ...
+
+    async def position_at(self, ledger_id: int, time_us: int) -> int:
+        """The position of the last record at or before a time, 0 where there is none."""
+        ...
+
+    async def balance(
+        self, ledger_id: int, address: str, position: int | None, now_us: int | None
+    ) -> BalanceRow | None:
+        """An account's totals as of a position (None: the last); None without that account.
+
+        `now_us` is the time by which holds count as expired (None: the record's own).
+        """
+        ...
+
+    async def account(self, ledger_id: int, address: str) -> Account | None:
+        """An account as it stands."""
+        ...
+
+    async def accounts(
+        self, ledger_id: int, prefix: str, after: str, limit: int
+    ) -> Sequence[Account]:
+        """Accounts by address, from whole segments of a prefix, after an address."""
+        ...
+
+    async def records(
+        self, ledger_id: int, chosen: RecordFilter, after: int, limit: int
+    ) -> Sequence[Record]:
+        """Records in order, after a position."""
+        ...
+
+    async def totals(self, ledger_id: int, position: int | None) -> tuple[int, list[AssetTotals]]:
+        """Sums per asset as of a position (None: the last), and that position."""
+        ...
+
+    async def stored_records(
+        self, ledger_id: int, after: int, limit: int
+    ) -> Sequence[StoredRecord]:
+        """Records with their columns as stored, in order, for verification."""
+        ...
+
+    async def stored_entries(
+        self, ledger_id: int, after: tuple[int, int, int], limit: int
+    ) -> Sequence[StoredEntry]:
+        """Entry rows in order of account, position and leg, for verification."""
+        ...

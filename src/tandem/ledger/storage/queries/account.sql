@@ -1,0 +1,4 @@
+SELECT address, account_no, asset, account_class, min_balance_minor, max_balance_minor, status,
+    opened_seq, opened_at_us, metadata
+FROM ledger.account
+WHERE ledger_id = %(ledger_id)s AND address = %(address)s

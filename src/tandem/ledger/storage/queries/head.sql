@@ -1,0 +1,3 @@
+SELECT ledger_id, name, seq, recorded_at_us, next_account_no, frontier
+FROM ledger.head
+WHERE name = %(name)s

@@ -1,0 +1,4 @@
+SELECT ledger_id, name, seq, recorded_at_us, next_account_no, frontier
+FROM ledger.head
+WHERE name = %(name)s
+FOR UPDATE

@@ -1,0 +1,224 @@
+"""Verification: recompute every invariant from the stored bytes, trusting no column.
+
+Two passes, each one ordered walk of a table. The first replays the records' bytes: positions,
+times, keys, balance per asset, running totals, pending totals against open holds, limits, and the
+Merkle root against the head. The second walks the entry rows and holds them to what the bytes said.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from tandem.ledger.core.accounts import Account
+from tandem.ledger.core.canonical import decode, encode
+from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.merkle import Tree, leaf_hash
+from tandem.ledger.core.parents import Parent, found, grown
+from tandem.ledger.core.records import ZERO, Balance, Record, after
+from tandem.ledger.storage.port import Head, LedgerStore, StoredEntry, StoredRecord
+from tandem.ledger.storage.rows import KIND_CODES
+
+PAGE_RECORDS: Final = 2_000
+MAX_FAULTS: Final = 100
+
+
+class Findings(NamedTuple):
+    """What was read, and what is wrong with it; faults name a position or an account."""
+
+    records: int
+    entries: int
+    accounts: int
+    root: bytes
+    faults: tuple[str, ...]
+
+
+class _Digest:
+    """An order-free digest of an account's entries: how many, and the sum of their hashes."""
+
+    __slots__ = ("count", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0
+
+    def add(self, *fields: int) -> None:
+        self.count += 1
+        self.total += int.from_bytes(sha256(repr(fields).encode()).digest())
+
+
+class _Walk:
+    """The state of the first pass."""
+
+    def __init__(self) -> None:
+        self.tree = Tree()
+        self.faults: list[str] = []
+        self.position = 0
+        self.recorded_at_us = 0
+        self.accounts: dict[str, Account] = {}
+        self.balances: dict[str, Balance] = {}
+        self.digests: dict[int, _Digest] = {}
+        self.keys: set[bytes] = set()
+        self.holds: dict[int, Parent] = {}
+        self.entries = 0
+
+    def fault(self, text: str) -> None:
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(text)
+
+    def take(self, stored: StoredRecord) -> None:
+        self.tree.append(leaf_hash(stored.body.encode()))
+        try:
+            record = decode(stored.body)
+        except (ValueError, KeyError, TypeError):
+            self.fault(f"position {stored.position}: its bytes are no record")
+            self.position = stored.position
+            return
+        self._check_columns(stored, record)
+        self._check_order(record)
+        self._check_key(record)
+        if record.account is not None:
+            self.accounts[record.account.address] = record.account
+            self.balances.setdefault(record.account.address, ZERO)
+        self._check_entries(record)
+        self._follow_holds(record)
+
+    def _check_columns(self, stored: StoredRecord, record: Record) -> None:
+        said = (
+            record.position,
+            record.recorded_at_us,
+            KIND_CODES[record.kind],
+            record.key,
+            record.parent,
+            record.expires_at_us,
+        )
+        if said != tuple(stored[:6]):
+            self.fault(f"position {stored.position}: its columns differ from its bytes")
+        if encode(record) != stored.body:
+            self.fault(f"position {stored.position}: its bytes are not canonical")
+
+    def _check_order(self, record: Record) -> None:
+        if record.position != self.position + 1:
+            self.fault(f"position {record.position}: it follows {self.position}")
+        if record.recorded_at_us <= self.recorded_at_us:
+            self.fault(f"position {record.position}: its time is not after the one before")
+        self.position = record.position
+        self.recorded_at_us = record.recorded_at_us
+
+    def _check_key(self, record: Record) -> None:
+        if record.key is not None:
+            digest = sha256(record.key.encode()).digest()[:16]
+            if digest in self.keys:
+                self.fault(f"position {record.position}: its key appears twice")
+            self.keys.add(digest)
+
+    def _check_entries(self, record: Record) -> None:
+        sums: Counter[str] = Counter()
+        before: dict[str, Balance] = {}
+        for leg, entry in enumerate(record.entries):
+            account = self.accounts.get(entry.address)
+            if account is None:
+                self.fault(f"position {record.position}: {entry.address} was never opened")
+                continue
+            sums[account.asset] += entry.amount_minor if entry.effect % 2 else -entry.amount_minor
+            balance = self.balances[entry.address]
+            before.setdefault(entry.address, balance)
+            if after(balance, entry.effect, entry.amount_minor) != entry.balance:
+                self.fault(f"position {record.position}: running totals of {entry.address} jump")
+            self.balances[entry.address] = entry.balance
+            digest = self.digests.setdefault(account.number, _Digest())
+            digest.add(record.position, leg, entry.effect.value, entry.amount_minor, *entry.balance)
+            self.entries += 1
+        if any(sums.values()):
+            self.fault(f"position {record.position}: its entries do not balance")
+        if not record.override_limits:
+            self._check_limits(record, before)
+
+    def _check_limits(self, record: Record, before: dict[str, Balance]) -> None:
+        for address, earlier in before.items():
+            account, balance = self.accounts[address], self.balances[address]
+            side = account.debit_normal
+            low, high = account.min_balance_minor, account.max_balance_minor
+            available = balance.available(debit_normal=side)
+            if low is not None and available < min(low, earlier.available(debit_normal=side)):
+                self.fault(f"position {record.position}: {address} falls below its limit")
+            posted = balance.posted(debit_normal=side)
+            if high is not None and posted > max(high, earlier.posted(debit_normal=side)):
+                self.fault(f"position {record.position}: {address} passes its limit")
+
+    def _follow_holds(self, record: Record) -> None:
+        if record.kind is RecordKind.HOLD:
+            hold = found(record)
+            assert hold is not None
+            self.holds[record.position] = hold
+        elif record.parent in self.holds:
+            hold = grown(self.holds[record.parent], record)
+            if any(leg.remaining_minor < 0 for leg in hold.legs):
+                self.fault(f"position {record.position}: hold {hold.position} is overdrawn")
+            if hold.open:
+                self.holds[record.parent] = hold
+            else:
+                del self.holds[record.parent]
+
+    def check_pending(self) -> None:
+        """Hold pending totals to the open holds (at the end of the log)."""
+        pending: Counter[tuple[str, str]] = Counter()
+        for hold in self.holds.values():
+            for leg in hold.legs:
+                pending[leg.address, leg.direction.value] += leg.remaining_minor
+        for address, balance in self.balances.items():
+            expected = (pending[address, "debit"], pending[address, "credit"])
+            if (balance.pending_debits, balance.pending_credits) != expected:
+                self.fault(f"account {address}: its pending totals are not its open holds")
+
+    def check_head(self, head: Head) -> None:
+        """Hold the head to the log."""
+        if head.position != self.position:
+            self.fault(f"head: the log ends at {self.position}, the head says {head.position}")
+        elif head.frontier != self.tree.frontier:
+            self.fault("head: its Merkle frontier is not that of the stored bytes")
+
+
+async def verify(
+    store: LedgerStore, head: Head, progress: Callable[[int, int], None] | None = None
+) -> Findings:
+    """Recompute every invariant up to a head. `progress` is told (records done, records in all)."""
+    walk = _Walk()
+    while walk.position < head.position:
+        page = await store.stored_records(
+            head.ledger_id, walk.position, min(PAGE_RECORDS, head.position - walk.position)
+        )
+        if not page:
+            walk.fault(f"position {walk.position + 1}: it is missing")
+            break
+        for stored in page:
+            walk.take(stored)
+        if progress is not None:
+            progress(walk.position, head.position)
+    walk.check_pending()
+    walk.check_head(head)
+    await _check_entry_rows(store, head, walk)
+    return Findings(
+        walk.position, walk.entries, len(walk.accounts), walk.tree.root(), tuple(walk.faults)
+    )
+
+
+async def _check_entry_rows(store: LedgerStore, head: Head, walk: _Walk) -> None:
+    addresses = {account.number: address for address, account in walk.accounts.items()}
+    rows: dict[int, _Digest] = {}
+    cursor = (0, 0, -1)
+    while page := await store.stored_entries(head.ledger_id, cursor, PAGE_RECORDS):
+        for row in page:
+            if row.position <= head.position:
+                _add_row(rows, row)
+        cursor = (page[-1].account_number, page[-1].position, page[-1].leg)
+    for number in sorted(rows.keys() | walk.digests.keys()):
+        said, held = walk.digests.get(number, _Digest()), rows.get(number, _Digest())
+        if (said.count, said.total) != (held.count, held.total):
+            name = addresses.get(number, f"number {number}")
+            walk.fault(f"account {name}: its entry rows differ from the records")
+
+
+def _add_row(rows: dict[int, _Digest], row: StoredEntry) -> None:
+    digest = rows.setdefault(row.account_number, _Digest())
+    digest.add(row.position, row.leg, row.effect, row.amount_minor, *row.balance)

@@ -1,0 +1,94 @@
+"""From the core's records and totals to the interface's types. Pure, so a replay looks the same."""
+
+from typing import Literal, cast
+
+from tandem.ledger import api
+from tandem.ledger.core.accounts import Account
+from tandem.ledger.core.kinds import HoldStatus
+from tandem.ledger.core.records import Entry, Record
+from tandem.ledger.reader import BalanceReading, HoldReading
+from tandem.ledger.storage.port import AssetTotals
+from tandem.ledger.times import from_us
+
+
+def record_view(record: Record, *, replayed: bool = False) -> api.Record:
+    """Show a record."""
+    return api.Record(
+        position=record.position,
+        recorded_at=from_us(record.recorded_at_us),
+        kind=record.kind,
+        idempotency_key=record.key,
+        entries=tuple(map(_entry_view, record.entries)),
+        parent=record.parent,
+        reference=record.reference,
+        metadata=record.metadata,
+        expires_at=None if record.expires_at_us is None else from_us(record.expires_at_us),
+        account=None if record.account is None else account_view(record.account),
+        refusal=record.refusal,
+        replayed=replayed,
+    )
+
+
+def _entry_view(entry: Entry) -> api.PostedEntry:
+    return api.PostedEntry(
+        entry.address,
+        entry.effect.direction,
+        cast("Literal['post', 'hold', 'capture', 'release']", entry.effect.verb),
+        entry.amount_minor,
+        *entry.balance,
+    )
+
+
+def account_view(account: Account) -> api.Account:
+    """Show an account."""
+    return api.Account(
+        address=account.address,
+        asset=account.asset,
+        account_class=account.account_class,
+        status=account.status,
+        min_balance_minor=account.min_balance_minor,
+        max_balance_minor=account.max_balance_minor,
+        opened_at=from_us(account.opened_at_us),
+        opened_position=account.opened_position,
+        metadata=account.metadata,
+    )
+
+
+def balance_view(reading: BalanceReading) -> api.AccountBalance:
+    """Show a balance."""
+    account, balance = reading.account, reading.balance
+    return api.AccountBalance(
+        account.address,
+        account.asset,
+        reading.position,
+        balance.posted(debit_normal=account.debit_normal),
+        balance.available(debit_normal=account.debit_normal),
+        *balance,
+    )
+
+
+def hold_view(reading: HoldReading) -> api.Hold:
+    """Show a hold; one past its expiry is expired, written down or not."""
+    hold = reading.hold
+    status = HoldStatus.EXPIRED if reading.expired else hold.status
+    assert status is not None
+    return api.Hold(
+        position=hold.position,
+        status=status,
+        held_minor=hold.held_minor,
+        captured_minor=hold.captured_minor,
+        remaining_minor=0 if reading.expired else hold.remaining_minor,
+        capture_limit_minor=hold.capture_limit_minor,
+        expires_at=None if hold.expires_at_us is None else from_us(hold.expires_at_us),
+        record=record_view(reading.record),
+    )
+
+
+def totals_view(totals: AssetTotals) -> api.TrialBalanceLine:
+    """Show the totals of one asset; the difference is over posted and pending both."""
+    sums = totals.totals
+    posted = sums.posted_debits - sums.posted_credits
+    pending = sums.pending_debits - sums.pending_credits
+    return api.TrialBalanceLine(
+        totals.asset, totals.accounts, *sums, difference_minor=posted or pending
+    )

@@ -1,0 +1,371 @@
+"""The writer's working copy of a ledger: state for decisions, the tree, and what is not durable.
+
+It runs ahead of the store by the batches that are being written. When one of them does not make
+it, the copy goes back to the last durable head and follows the log from there.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+from tandem.ledger.core.accounts import Account, parse_asset
+from tandem.ledger.core.canonical import decode, encode
+from tandem.ledger.core.commands import Command
+from tandem.ledger.core.decide import Outcome, Replay, decide, expire
+from tandem.ledger.core.expiry import Due, ExpiryQueue
+from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.limits import (
+    CACHED_ACCOUNTS,
+    CACHED_KEYS,
+    CACHED_PARENTS,
+    DECIDE_CHUNK_COMMANDS,
+    EXPIRY_LOOKAHEAD_US,
+    EXPIRY_WINDOW_HOLDS,
+    MAX_EXPIRIES_PER_APPEND,
+    MAX_FOLLOWED_RECORDS,
+)
+from tandem.ledger.core.merkle import TILE_HASHES, TILE_HEIGHT, Tile, Tree, leaf_hash, tile_root
+from tandem.ledger.core.parents import fold
+from tandem.ledger.core.records import ZERO, Record
+from tandem.ledger.core.refusals import Refusal
+from tandem.ledger.core.state import Needs, State, needs
+from tandem.ledger.storage.port import Append, Head, LedgerStore
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Fault(NamedTuple):
+    """A command crashed the decision: a fault of ours, which the rest of its batch survives."""
+
+    error: Exception
+
+
+type Decision = Outcome | Fault
+
+
+class Batch:
+    """Commands decided on top of a head, to be written in one append."""
+
+    def __init__(self, before: Head, tree: Tree) -> None:
+        self.before = before
+        self.tree = tree.copy()
+        self.records: list[Record] = []
+        self.bodies: list[str] = []
+        self.tiles: list[Tile] = []
+        self.sealed: Append | None = None
+
+    def add(self, record: Record) -> None:
+        """Take a decided record in."""
+        body = encode(record)
+        self.records.append(record)
+        self.bodies.append(body)
+        self.tiles.extend(self.tree.append(leaf_hash(body.encode())))
+
+    def seal(self, state: State) -> Append:
+        """Close the batch; it takes no more records."""
+        last = self.records[-1]
+        changes = [record for record in self.records if record.account is not None]
+        opened = {
+            record.account.number: record.account
+            for record in changes
+            if record.account is not None and record.kind is RecordKind.OPEN_ACCOUNT
+        }
+        updated = {
+            record.account.number: record.account
+            for record in changes
+            if record.account is not None and record.kind is RecordKind.UPDATE_ACCOUNT
+        }
+        next_number = max(opened, default=self.before.next_account_number - 1) + 1
+        self.sealed = Append(
+            self.before,
+            self.before._replace(
+                position=last.position,
+                recorded_at_us=last.recorded_at_us,
+                next_account_number=next_number,
+                frontier=self.tree.frontier,
+            ),
+            self.records,
+            self.bodies,
+            _numbers(state, self.records),
+            list(opened.values()),
+            list(updated.values()),
+            self.tiles,
+        )
+        return self.sealed
+
+
+def _numbers(state: State, records: Iterable[Record]) -> dict[str, int]:
+    addresses = {entry.address for record in records for entry in record.entries}
+    accounts = ((address, state.accounts[address]) for address in addresses)
+    return {address: account.number for address, account in accounts if account is not None}
+
+
+class WorkingCopy:
+    """What one writer knows of one ledger. Not shared: only its writer's task touches it."""
+
+    def __init__(self, store: LedgerStore, head: Head, now_us: Callable[[], int]) -> None:
+        self._store = store
+        self._now_us = now_us
+        self._ledger_id = head.ledger_id
+        self._flying: list[Batch] = []
+        self.durable = head
+        self._durable_tree = Tree()
+        self.state = State()
+        self.expiry = ExpiryQueue()
+        self._until_us = 0
+
+    # -- batches -------------------------------------------------------------------------------
+
+    def begin(self) -> Batch:
+        """Begin a batch on top of everything decided so far."""
+        if self._flying:
+            last = self._flying[-1]
+            assert last.sealed is not None
+            batch = Batch(last.sealed.after, last.tree)
+        else:
+            batch = Batch(self.durable, self._durable_tree)
+        self._flying.append(batch)
+        return batch
+
+    def landed(self, batch: Batch) -> None:
+        """Note that the oldest batch is durable."""
+        assert self._flying[0] is batch
+        assert batch.sealed is not None
+        self._flying.pop(0)
+        self.durable, self._durable_tree = batch.sealed.after, batch.tree
+
+    def dropped(self, batch: Batch) -> None:
+        """Note that a batch has nothing to write."""
+        assert not batch.records
+        self._flying.remove(batch)
+
+    def roll_back(self) -> None:
+        """Forget every batch that is not durable; follow the log before deciding again."""
+        for batch in self._flying:
+            for record in batch.records:
+                self._forget(record)
+                if record.key is not None:
+                    self.state.keys.pop(record.key, None)
+                if record.kind is RecordKind.EXPIRY:
+                    assert record.parent is not None
+                    assert record.expires_at_us is not None
+                    self.expiry.add(Due(record.expires_at_us, record.parent))
+        self._flying.clear()
+
+    # -- deciding ------------------------------------------------------------------------------
+
+    async def decide(self, batch: Batch, commands: Sequence[Command]) -> list[Decision] | None:
+        """Decide commands into a batch, after writing down the holds that have expired.
+
+        None where so many expired that they fill the batch: the commands come after them.
+        """
+        assert batch.sealed is None
+        await self._load(commands)
+        if len(self.expiry.due(self._until_us)) > MAX_EXPIRIES_PER_APPEND:
+            self._expire(batch, MAX_EXPIRIES_PER_APPEND)
+            return None
+        self._expire(batch, MAX_EXPIRIES_PER_APPEND)
+        decisions: list[Decision] = []
+        for start in range(0, len(commands), DECIDE_CHUNK_COMMANDS):
+            if start:
+                await asyncio.sleep(0)  # others on this event loop want their turn too
+            for command in commands[start : start + DECIDE_CHUNK_COMMANDS]:
+                decisions.append(self._decide_one(batch, command))
+        return decisions
+
+    def _time_us(self) -> int:
+        """The time of the next record: the clock's or just after the last record's, and never
+        past the holds that are loaded."""
+        return max(min(self._now_us(), self._until_us), self.state.recorded_at_us + 1)
+
+    def _decide_one(self, batch: Batch, command: Command) -> Decision:
+        self._expire(batch, MAX_EXPIRIES_PER_APPEND)
+        try:
+            outcome = decide(self.state, command, self._time_us())
+        except Exception as error:
+            _log.exception("a command crashed the decision")
+            return Fault(error)
+        if not isinstance(outcome, Replay | Refusal):
+            for record in outcome:
+                self._take(batch, record)
+        return outcome
+
+    def _expire(self, batch: Batch, at_most: int) -> None:
+        for _ in range(at_most):
+            now_us = self._time_us()
+            position = self.expiry.pop(now_us)
+            if position is None:
+                return
+            record = expire(self.state, position, now_us)
+            if record is not None:
+                self._take(batch, record)
+
+    def _take(self, batch: Batch, record: Record) -> None:
+        self.state.apply(record)
+        batch.add(record)
+        if record.kind is RecordKind.HOLD and record.expires_at_us is not None:
+            self.expiry.add(Due(record.expires_at_us, record.position))
+
+    # -- loading -------------------------------------------------------------------------------
+
+    async def _load(self, commands: Sequence[Command]) -> None:
+        wanted = Needs(set(), set(), set())
+        for command in commands:
+            needs(command, wanted)
+        self._trim()
+        until_us = max(self._now_us(), self.state.recorded_at_us) + EXPIRY_LOOKAHEAD_US
+        if self.expiry.stale(until_us):
+            await self._load_expiring()
+        wanted.parents.update(self.expiry.due(until_us)[: 2 * MAX_EXPIRIES_PER_APPEND])
+        self._until_us = until_us
+        await self._load_parents(wanted)
+        state = self.state
+        addresses = [address for address in wanted.addresses if address not in state.accounts]
+        assets = [asset for asset in wanted.assets if asset not in state.assets]
+        if not addresses and not assets:
+            return
+        loaded = await self._store.load(self._ledger_id, addresses, (), assets)
+        for address in addresses:
+            account = loaded.accounts.get(address)
+            state.accounts[address] = account
+            state.balances[address] = loaded.balances.get(address, ZERO)
+        for asset in assets:
+            state.assets[asset] = loaded.scales.get(asset)
+
+    async def _load_parents(self, wanted: Needs) -> None:
+        state = self.state
+        missing = [position for position in wanted.parents if position not in state.parents]
+        if missing:
+            loaded = await self._store.load(self._ledger_id, (), missing, ())
+            for position in missing:
+                chain = {record.position: record for record in loaded.chains.get(position, ())}
+                for record in self._undurable():
+                    if position in (record.position, record.parent):
+                        chain[record.position] = record
+                begun = position in chain
+                state.parents[position] = (
+                    fold(chain[key] for key in sorted(chain)) if begun else None
+                )
+        for position in wanted.parents:
+            parent = state.parent(position)
+            if parent is not None:
+                wanted.addresses.update(leg.address for leg in parent.legs)
+
+    async def _load_expiring(self) -> None:
+        self.expiry.load(await self._store.expiring(self._ledger_id, EXPIRY_WINDOW_HOLDS))
+        for record in self._undurable():
+            if record.kind is RecordKind.HOLD and record.expires_at_us is not None:
+                self.expiry.add(Due(record.expires_at_us, record.position))
+
+    def _undurable(self) -> Iterable[Record]:
+        for batch in self._flying:
+            yield from batch.records
+
+    # -- following -----------------------------------------------------------------------------
+
+    async def reset(self, head: Head) -> None:
+        """Start over from a head, knowing nothing else; holds are loaded by the next decision."""
+        assert not self._flying
+        tree = await self._restored_tree(head)
+        self.durable, self._durable_tree = head, tree
+        self.state = State(head.position, head.recorded_at_us, head.next_account_number)
+        self.expiry = ExpiryQueue()
+
+    async def follow(self, head: Head) -> None:
+        """Catch up with the log from the last durable head on."""
+        assert not self._flying
+        behind = head.position - self.durable.position
+        if behind > MAX_FOLLOWED_RECORDS:
+            await self.reset(head)
+            return
+        tree = self._durable_tree.copy()
+        if behind:
+            bodies = await self._store.bodies(self._ledger_id, self.durable.position, behind)
+            assert len(bodies) == behind
+            for body in bodies:
+                tree.append(leaf_hash(body.encode()))
+                self._learn(decode(body))
+        assert tree.frontier == head.frontier, "the log does not match its Merkle frontier"
+        self.durable, self._durable_tree = head, tree
+        self.state.position = head.position
+        self.state.recorded_at_us = head.recorded_at_us
+        self.state.next_account_number = head.next_account_number
+
+    async def learn_keys(self, keys: Sequence[str]) -> None:
+        """Find out which keys are in the log already."""
+        for record in await self._store.by_keys(self._ledger_id, keys):
+            assert record.key is not None
+            self.state.keys[record.key] = record
+
+    def _learn(self, record: Record) -> None:
+        """Take note of another writer's record: what it touched must be loaded again."""
+        self._forget(record)
+        if record.key is not None:
+            self.state.keys[record.key] = record
+        if record.kind is RecordKind.HOLD and record.expires_at_us is not None:
+            self.expiry.add(Due(record.expires_at_us, record.position))
+
+    def _forget(self, record: Record) -> None:
+        state = self.state
+        for entry in record.entries:
+            state.accounts.pop(entry.address, None)
+            state.balances.pop(entry.address, None)
+        state.parents.pop(record.position, None)
+        if record.parent is not None:
+            state.parents.pop(record.parent, None)
+        if record.account is not None:
+            self._forget_account(record.account)
+
+    def _forget_account(self, account: Account) -> None:
+        self.state.accounts.pop(account.address, None)
+        self.state.balances.pop(account.address, None)
+        asset = parse_asset(account.asset)
+        assert asset is not None
+        self.state.assets.pop(asset[0], None)
+
+    async def _restored_tree(self, head: Head) -> Tree:
+        """Rebuild the partial tiles: the last bodies for level 0, roots of full tiles above."""
+        size, partial = head.position, list[list[bytes]]()
+        if size:
+            first = size - size % TILE_HASHES
+            bodies = await self._store.bodies(self._ledger_id, first, size - first)
+            partial.append([leaf_hash(body.encode()) for body in bodies])
+        level, full = 0, size >> TILE_HEIGHT
+        while full:
+            first = full - full % TILE_HASHES
+            tiles = await self._store.tiles(self._ledger_id, level, first)
+            partial.append([tile_root(hashes) for hashes in tiles])
+            assert len(tiles) == full - first
+            level, full = level + 1, full >> TILE_HEIGHT
+        return Tree.restore(size, head.frontier, partial)
+
+    def _trim(self) -> None:
+        """Keep the caches within their bounds, oldest out first."""
+        state = self.state
+        if len(state.accounts) > CACHED_ACCOUNTS:
+            # What is not durable yet cannot be loaded, so it stays.
+            needed = {entry.address for record in self._undurable() for entry in record.entries}
+            needed |= {
+                record.account.address
+                for record in self._undurable()
+                if record.account is not None
+            }
+            oldest = list(islice(state.accounts, CACHED_ACCOUNTS // 4))
+            for address in oldest:
+                if address not in needed:
+                    del state.accounts[address], state.balances[address]
+        _drop_oldest(state.keys, CACHED_KEYS)
+        _drop_oldest(state.parents, CACHED_PARENTS)
+
+
+def _drop_oldest[K, V](cache: dict[K, V], bound: int) -> None:
+    if len(cache) > bound:
+        for key in list(islice(cache, len(cache) - bound * 3 // 4)):
+            del cache[key]
+
+
+def keys_of(commands: Iterable[Command]) -> list[str]:
+    """The keys of commands; an atomic batch has one for all."""
+    return [command.key for command in commands if command.key is not None]

@@ -1,0 +1,341 @@
+"""Group commit: what queues while a batch is written becomes the next batch. No timer, no linger.
+
+The next batch is decided while the last one is being written. An append that fails is settled
+under the head's lock: follow the log, decide again, write. Callers hear of nothing that is not
+durable.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from tandem.ledger.core.commands import AtomicBatch, Command
+from tandem.ledger.core.decide import Replay
+from tandem.ledger.core.limits import (
+    CONTENDED_APPENDS,
+    DRAIN_TIMEOUT_MS,
+    MAX_APPEND_ATTEMPTS,
+    MAX_QUEUED_WEIGHT,
+    MAX_WEIGHT_PER_APPEND,
+    RETRY_PAUSE_MS,
+)
+from tandem.ledger.core.records import Record
+from tandem.ledger.core.refusals import Refusal, RefusalCode
+from tandem.ledger.storage.port import (
+    Conflict,
+    DuplicateKey,
+    Head,
+    LedgerStore,
+    StorageError,
+)
+from tandem.ledger.working import Batch, Decision, Fault, WorkingCopy, keys_of
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """What became of a command: its records (an atomic batch has several), or a refusal that was
+    not written. A refusal that was written is a record of that kind."""
+
+    records: Sequence[Record]
+    replayed: bool
+    refusal: Refusal | None = None
+    fault: Exception | None = None
+
+
+class _Submission(NamedTuple):
+    commands: Sequence[Command]
+    weight: int
+    done: asyncio.Future[list[Answer]]
+
+
+class _Work(NamedTuple):
+    """A batch with the submissions and decisions that it answers."""
+
+    batch: Batch
+    submissions: list[_Submission]
+    decisions: list[list[Decision]]
+
+    @property
+    def weight(self) -> int:
+        return sum(submission.weight for submission in self.submissions)
+
+
+class Writer:
+    """The one writer of a ledger in this process. Others may write too; the head fences them."""
+
+    def __init__(self, store: LedgerStore, head: Head, now_us: Callable[[], int]) -> None:
+        self._store = store
+        self._name = head.name
+        self._now_us = now_us
+        self._copy = WorkingCopy(store, head, now_us)
+        self._queue: deque[_Submission] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._contended = 0
+        self._fresh = False  # whether the working copy follows the log
+        self._flight: asyncio.Task[StorageError | None] | None = None
+        self._flying: _Work | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # -- callers -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start writing on the running event loop."""
+        self._task = asyncio.create_task(self._run(), name=f"writer of {self._name}")
+
+    async def submit(self, commands: Sequence[Command]) -> list[Answer]:
+        """Decide and write commands in order; one answer each, durable on return.
+
+        Refused `overloaded` while the queue is full and `unavailable` while closing or where the
+        store cannot be reached; then nothing is known to be written, and the keys tell later.
+        """
+        if self._closing or self._task is None or self._task.done():
+            return _all(commands, RefusalCode.UNAVAILABLE, "the ledger is shutting down")
+        weight = _weight(commands)
+        if self._queued and self._queued + weight > MAX_QUEUED_WEIGHT:
+            return _all(commands, RefusalCode.OVERLOADED, "the ledger's queue is full")
+        done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Submission(commands, weight, done))
+        self._queued += weight
+        self._wake.set()
+        return await done
+
+    def sweep(self) -> None:
+        """Look for expired holds now instead of when the next one is due."""
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Take no more, write what is queued, and stop. Idempotent."""
+        self._closing = True
+        self._wake.set()
+        if self._task is None:
+            return
+        _, late = await asyncio.wait([self._task], timeout=DRAIN_TIMEOUT_MS / 1000)
+        for task in late:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    @property
+    def queued(self) -> int:
+        """The weight of the commands that wait."""
+        return self._queued
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        try:
+            await self._settle([], None)
+            while not (self._closing and not self._queue and self._flight is None):
+                await self._idle()
+                await self._turn()
+        finally:
+            self._fail_all()
+
+    async def _turn(self) -> None:
+        if not self._fresh or self._contended:
+            self._contended = max(0, self._contended - 1)
+            await self._land()
+            await self._settle(self._take_queued(0), None)
+            return
+        if not self._queue and not self._hold_due():
+            await self._land()
+            return
+        work = _Work(self._copy.begin(), [], [])
+        try:
+            await self._grow(work)
+            while self._flight is not None and not self._flight.done():
+                await self._wait({self._flight})
+                await self._grow(work)
+        except StorageError as error:
+            # What decisions need could not be read; settle what is flying and these with it.
+            await self._land(work, error)
+            return
+        if await self._land(work):
+            self._launch(work)
+
+    async def _grow(self, work: _Work) -> None:
+        """Decide what is queued, and what has expired, into a batch that still has room."""
+        submissions = self._take_queued(work.weight)
+        if submissions or self._hold_due():
+            work.submissions.extend(submissions)
+            await self._decide(work, submissions)
+
+    async def _decide(self, work: _Work, submissions: Sequence[_Submission]) -> None:
+        # Also without submissions: holds that expired are written down by every decision.
+        for submission in submissions or (None,):
+            commands = () if submission is None else submission.commands
+            decisions = await self._copy.decide(work.batch, commands)
+            while decisions is None:
+                # A mass expiry comes first. It may overfill this batch, but only by holds.
+                decisions = await self._copy.decide(work.batch, commands)
+            if submission is not None:
+                work.decisions.append(decisions)
+
+    def _take_queued(self, weight: int) -> list[_Submission]:
+        """Take what fits into a batch of this weight; an empty batch takes at least one."""
+        taken: list[_Submission] = []
+        self._wake.clear()
+        while self._queue:
+            weight += self._queue[0].weight
+            if weight > MAX_WEIGHT_PER_APPEND and weight > self._queue[0].weight:
+                break
+            submission = self._queue.popleft()
+            self._queued -= submission.weight
+            taken.append(submission)
+        return taken
+
+    def _hold_due(self) -> bool:
+        next_us = self._copy.expiry.next_us()
+        return next_us is not None and next_us <= self._now_us()
+
+    async def _idle(self) -> None:
+        """Wait until there is something to do."""
+        while not (self._queue or self._closing or self._hold_due()):
+            if self._flight is not None and self._flight.done():
+                return
+            await self._wait({self._flight} if self._flight else set())
+
+    async def _wait(self, flights: set[asyncio.Task[StorageError | None]]) -> None:
+        """Wait for a flight to land, a submission, or the next expiry."""
+        next_us = self._copy.expiry.next_us()
+        timeout = None if next_us is None else max(0.0, (next_us - self._now_us()) / 1e6)
+        woken = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait(
+                {woken, *flights}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            woken.cancel()
+
+    # -- flights -------------------------------------------------------------------------------
+
+    def _launch(self, work: _Work) -> None:
+        if not work.batch.records:
+            # Only replays and refusals of reused keys: what they rest on is durable.
+            self._copy.dropped(work.batch)
+            _answer(work)
+            return
+        self._flying = work
+        self._flight = asyncio.create_task(self._fly(work), name=f"append to {self._name}")
+
+    async def _fly(self, work: _Work) -> StorageError | None:
+        write = work.batch.seal(self._copy.state)
+        try:
+            await self._store.append(write)
+        except StorageError as error:
+            return error
+        self._copy.landed(work.batch)
+        _answer(work)
+        return None
+
+    async def _land(self, work: _Work | None = None, error: StorageError | None = None) -> bool:
+        """Wait for the flight. Where it failed, settle it and the batch decided on top of it."""
+        flying, self._flying = self._flying, None
+        if self._flight is not None:
+            flight, self._flight = self._flight, None
+            failed = await flight
+            if failed is None:
+                flying = None
+            else:
+                error = failed
+        if error is None:
+            return True
+        submissions = [] if flying is None else flying.submissions
+        if work is not None:
+            submissions = submissions + work.submissions
+        self._copy.roll_back()
+        await self._settle(submissions, error)
+        return False
+
+    async def _settle(self, submissions: list[_Submission], error: StorageError | None) -> None:
+        """Write under the head's lock, so that another writer cannot come first again."""
+        learn = isinstance(error, DuplicateKey)
+        for attempt in range(1, MAX_APPEND_ATTEMPTS + 1):
+            if isinstance(error, Conflict):
+                self._contended = CONTENDED_APPENDS
+            try:
+                await self._settle_once(submissions, learn=learn)
+            except StorageError as failed:
+                self._copy.roll_back()
+                self._fresh = False
+                error = failed
+                learn = learn or not isinstance(failed, Conflict)
+                _log.warning("append to %s, attempt %d: %s", self._name, attempt, failed)
+                await asyncio.sleep(attempt * RETRY_PAUSE_MS / 1000)
+            else:
+                self._fresh = True
+                return
+        for submission in submissions:
+            answers = _all(submission.commands, RefusalCode.UNAVAILABLE, f"not written: {error}")
+            _resolve(submission, answers)
+
+    async def _settle_once(self, submissions: list[_Submission], *, learn: bool) -> None:
+        async with self._store.locked(self._name) as locked:
+            if not self._fresh and self._copy.state.position == 0:
+                await self._copy.reset(locked.head)
+            await self._copy.follow(locked.head)
+            if learn:
+                keys = [key for one in submissions for key in keys_of(one.commands)]
+                await self._copy.learn_keys(keys)
+            work = _Work(self._copy.begin(), submissions, [])
+            await self._decide(work, submissions)
+            if work.batch.records:
+                await locked.append(work.batch.seal(self._copy.state))
+        if work.batch.records:
+            self._copy.landed(work.batch)
+        else:
+            self._copy.dropped(work.batch)
+        _answer(work)
+
+    def _fail_all(self) -> None:
+        """Leave no caller waiting when the loop ends, for whatever reason."""
+        left = [*self._queue, *([] if self._flying is None else self._flying.submissions)]
+        self._queue.clear()
+        self._queued = 0
+        for submission in left:
+            answers = _all(submission.commands, RefusalCode.UNAVAILABLE, "the ledger stopped")
+            _resolve(submission, answers)
+
+
+def _answer(work: _Work) -> None:
+    for submission, decisions in zip(work.submissions, work.decisions, strict=True):
+        _resolve(submission, [_answered(decision) for decision in decisions])
+
+
+def _answered(decision: Decision) -> Answer:
+    match decision:
+        case Replay(record):
+            return Answer((record,), replayed=True)
+        case Refusal():
+            return Answer((), replayed=False, refusal=decision)
+        case Fault(error):
+            return Answer((), replayed=False, fault=error)
+        case _:
+            return Answer(decision, replayed=False)
+
+
+def _resolve(submission: _Submission, answers: list[Answer]) -> None:
+    # A caller that gave up has cancelled its future; its commands are decided all the same.
+    if not submission.done.done():
+        submission.done.set_result(answers)
+
+
+def _all(commands: Sequence[Command], code: RefusalCode, detail: str) -> list[Answer]:
+    return [Answer((), replayed=False, refusal=Refusal(code, detail)) for _ in commands]
+
+
+def _weight(commands: Sequence[Command]) -> int:
+    """How many records or pairs of entries commands may write; what bounds queue and batch."""
+    weight = len(commands)
+    for command in commands:
+        if isinstance(command, AtomicBatch):
+            weight += _weight(command.commands)
+        else:
+            weight += len(getattr(command, "entries", None) or ()) // 2
+    return weight

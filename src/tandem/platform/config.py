@@ -1,0 +1,124 @@
+"""Settings from the environment (`TANDEM_…`), read and checked once at start."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tandem.platform.errors import SettingsError
+
+PREFIX: Final = "TANDEM_"
+# Read elsewhere: by the map extract, the tests and the command line's clients.
+_READ_ELSEWHERE: Final = frozenset({"TANDEM_API_KEY", "TANDEM_EXTRACT"})
+_PREFIXES_READ_ELSEWHERE: Final = ("TANDEM_TEST_", "TANDEM_SANDBOX_")
+
+
+class LogLevel(StrEnum):
+    """The least important line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """Auto is for people on a terminal, and JSON elsewhere."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Secrets do not show in logs or errors."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    data_directory: Path = Path(".tandem")
+    """Where the embedded PostgreSQL and caches live; made where missing."""
+    database_url: SecretStr | None = None
+    """Another PostgreSQL >= 16 to use in place of the embedded one."""
+    host: str = "127.0.0.1"
+    """Loopback address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8650
+    """Port to listen on; 0 takes any free one."""
+    ledger: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = "main"
+    """The ledger that is opened at start."""
+    bikemap_base_url: AnyHttpUrl | None = None
+    bikemap_client_id: str | None = None
+    bikemap_client_secret: SecretStr | None = None
+    valhalla_url: AnyHttpUrl | None = None
+    """Our own Valhalla, the fallback when Bikemap fails."""
+    log_level: LogLevel = LogLevel.INFO
+    log_format: LogFormat = LogFormat.AUTO
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, value: str) -> str:
+        if value == "localhost" or _is_loopback(value):
+            return value
+        raise ValueError("the server listens on loopback only; put a TLS proxy in front of it")
+
+    @model_validator(mode="after")
+    def _bikemap_is_whole(self) -> Self:
+        given = (self.bikemap_base_url, self.bikemap_client_id, self.bikemap_client_secret)
+        if any(given) and not all(given):
+            raise ValueError(
+                "bikemap_base_url, bikemap_client_id and bikemap_client_secret go together"
+            )
+        return self
+
+    @property
+    def postgres_directory(self) -> Path:
+        """Data directory of the embedded PostgreSQL."""
+        return self.data_directory / "postgres"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; `overrides` that are not None win over the environment.
+
+    Raises SettingsError, one line a fault, where one is unknown or cannot be.
+    """
+    faults = unknown_variables(os.environ)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        faults += [_describe(item) for item in error.errors(include_input=False)]
+    else:
+        if not faults:
+            return settings
+    raise SettingsError("\n".join(faults))
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Find variables that look like settings and are none: most often a slip of the pen."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | _READ_ELSEWHERE
+    return [
+        f"{name} is not a setting of Tandem"
+        for name in sorted(environment)
+        if name.startswith(PREFIX)
+        and name not in known
+        and not name.startswith(_PREFIXES_READ_ELSEWHERE)
+    ]
+
+
+def _is_loopback(value: str) -> bool:
+    try:
+        return ipaddress.ip_address(value).is_loopback
+    except ValueError:
+        return False
+
+
+def _describe(item: Mapping[str, Any]) -> str:
+    message = str(item["msg"]).removeprefix("Value error, ")
+    name = "_".join(str(step) for step in item["loc"])
+    return f"{PREFIX}{name.upper()}: {message}" if name else message

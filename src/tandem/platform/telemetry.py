@@ -1,0 +1,103 @@
+"""Structured logs to stderr, with secrets taken out; and a tracer.
+
+Request spans come from the HTTP framework, which uses OpenTelemetry's global provider where the
+process has set one up.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final, TextIO
+
+import structlog
+from opentelemetry import trace
+from structlog.types import Processor
+
+from tandem.platform.config import LogFormat, LogLevel
+
+_REDACTED: Final = "[redacted]"
+_SECRET_NAMES: Final = re.compile(r"secret|token|password|authorization|api_?key", re.IGNORECASE)
+_SECRET_TEXTS: Final = (
+    (re.compile(r"(tandem_[0-9a-f]+_)[A-Za-z0-9_-]+"), rf"\1{_REDACTED}"),
+    (re.compile(r"(?i)\b(bearer|basic) +[A-Za-z0-9._~+/=-]+"), rf"\1 {_REDACTED}"),
+    (re.compile(r"(://[^:/@\s]*:)[^@/\s]+@"), rf"\1{_REDACTED}@"),
+    (re.compile(r"(?i)\b(password=)('[^']*'|\S+)"), rf"\1{_REDACTED}"),
+)
+
+
+def configure_logging(
+    level: LogLevel = LogLevel.INFO,
+    log_format: LogFormat = LogFormat.AUTO,
+    stream: TextIO | None = None,
+) -> None:
+    """Send every log line of the process, ours and the libraries', to `stream` (stderr)."""
+    stream = stream or sys.stderr
+    console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and stream.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        if console
+        else structlog.processors.JSONRenderer(default=str)
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                redact,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Take secrets out of a log line, by the name of the field and by the look of the text."""
+    return {
+        name: _REDACTED if _SECRET_NAMES.search(name) else _redact_value(value)
+        for name, value in event.items()
+    }
+
+
+def redact_text(text: str) -> str:
+    """Take out of a text whatever looks like a secret."""
+    for pattern, replacement in _SECRET_TEXTS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def tracer(name: str) -> trace.Tracer:
+    """Return the tracer of a module; it costs next to nothing where no SDK is set up."""
+    return trace.get_tracer(name)
+
+
+def _redact_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, dict):
+        return redact(None, "", value)
+    if isinstance(value, list | tuple):
+        return [_redact_value(item) for item in value]
+    return value

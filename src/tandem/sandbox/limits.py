@@ -1,0 +1,52 @@
+"""Every limit and fixed fact of the sandbox, in one place."""
+
+from typing import Final
+
+API_VERSION: Final = "2026-09-01"
+
+# Requests.
+BODY_BYTES_MAX: Final = 256 * 1024
+HEADER_CHARS_MAX: Final = 256
+WAYPOINTS_MIN: Final = 2
+WAYPOINTS_MAX: Final = 50
+ALTERNATIVES_MAX: Final = 3
+ROUTE_GREAT_CIRCLE_M_MAX: Final = 50_000.0
+SNAP_RADIUS_M_DEFAULT: Final = 350.0
+SNAP_RADIUS_M_MAX: Final = 1_000.0
+SNAP_DISTANCE_M_WARN: Final = 50.0
+COVERAGE_MARGIN_DEGREES: Final = 0.0005
+PROBLEM_ERRORS_MAX: Final = 20
+
+# Heights that differ by less are the terrain's rounding, and no climb.
+CLIMB_NOISE_M: Final = 1.0
+
+# The engine behind.
+COMPUTE_TIMEOUT_S: Final = 5.0
+COMPUTES_MAX: Final = 16
+ENGINE_CONNECTIONS_MAX: Final = 16
+OVERLOADED_RETRY_S: Final = 1
+MAINTENANCE_RETRY_S: Final = 5
+
+# Clients and tokens.
+CLIENTS_MAX: Final = 100
+SECRETS_PER_CLIENT_MAX: Final = 2
+SECRET_CHARS_MIN: Final = 16
+TOKEN_LIFETIME_S: Final = 3_600
+TOKENS_PER_CLIENT_MAX: Final = 1_000
+
+# What successful answers cost, in credits.
+CREDITS_PER_ROUTE: Final = 1
+VIAS_PER_CREDIT: Final = 10
+CREDITS_FOR_ALTERNATIVES: Final = 2
+CREDIT_WINDOW_S: Final = 86_400
+
+# Faults.
+FAULT_RULES_MAX: Final = 50
+FAULT_LATENCY_MS_MAX: Final = 60_000
+FAULT_DRIP_CHUNK_BYTES_MAX: Final = 65_536
+# A stalled answer holds its connection for so long, unless the caller hangs up before.
+BLACKHOLE_S_MAX: Final = 60.0
+
+# The server.
+BACKLOG: Final = 256
+CONCURRENT_REQUESTS_MAX: Final = 256

@@ -1,0 +1,14 @@
+"""Fixtures that every test may use; each resource has its own module under tests/support."""
+
+import pytest
+
+pytest_plugins = [
+    "tests.support.engine",
+    "tests.support.postgres",
+]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio; psycopg and httpx2 are used on it in production too."""
+    return "asyncio"
