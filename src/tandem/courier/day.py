@@ -13,7 +13,12 @@ from random import Random
 from typing import Final
 
 from tandem.courier.delivery import Order
-from tandem.courier.limits import MAX_DELIVERIES, MAX_PAIR_DRAWS, MIN_STRAIGHT_LINE_M
+from tandem.courier.limits import (
+    MAX_DELIVERIES,
+    MAX_RECOVERY_PROBES,
+    MAX_TRIP_DRAWS,
+    MIN_STRAIGHT_LINE_M,
+)
 from tandem.platform.engine.geography import Place, distance_m
 from tandem.routing.client import Coordinate
 
@@ -64,11 +69,15 @@ class PlannedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class DayPlan:
-    """Everything that will be asked for in a day; couriers are numbered from zero."""
+    """Everything that will be asked for in a day; couriers are numbered from zero.
+
+    `spare_trips` are no delivery's: probes may use them without warming a cache for one.
+    """
 
     customers: tuple[Customer, ...]
     couriers: int
     deliveries: tuple[PlannedDelivery, ...]
+    spare_trips: tuple[tuple[Coordinate, Coordinate], ...]
 
     def of(self, phase: Phase) -> tuple[PlannedDelivery, ...]:
         """List the deliveries of a phase, in order."""
@@ -77,7 +86,7 @@ class DayPlan:
 
 def points_needed(deliveries: int) -> int:
     """How many points give a day enough distinct, well separated pairs."""
-    return max(12, 3 * math.isqrt(deliveries))
+    return 2 * math.isqrt(deliveries + MAX_RECOVERY_PROBES) + 10
 
 
 def plan_day(
@@ -96,21 +105,24 @@ def plan_day(
     buyers = [index % len(customers) for index in range(deliveries)]
     draw.shuffle(buyers)
     fates = _fates(draw, deliveries)
-    pairs = _pairs(draw, points, deliveries)
-    planned = []
-    for index, (buyer, fate, (pickup, dropoff)) in enumerate(
-        zip(buyers, fates, pairs, strict=True)
-    ):
-        order = Order(
-            delivery_id=f"{seed}-{index:05d}",
-            customer=buyer,
-            courier=draw.randrange(couriers),
-            pickup=Coordinate(lon=pickup.lon, lat=pickup.lat),
-            dropoff=Coordinate(lon=dropoff.lon, lat=dropoff.lat),
-            requested_at=started_at,
+    trips = _trips(draw, points, deliveries + MAX_RECOVERY_PROBES)
+    planned = [
+        PlannedDelivery(
+            index=index,
+            phase=_phase(index, deliveries),
+            fate=fates[index],
+            order=Order(
+                delivery_id=f"{seed}-{index:05d}",
+                customer=buyers[index],
+                courier=draw.randrange(couriers),
+                pickup=trips[index][0],
+                dropoff=trips[index][1],
+                requested_at=started_at,
+            ),
         )
-        planned.append(PlannedDelivery(index, _phase(index, deliveries), fate, order))
-    return DayPlan(customers, couriers, tuple(planned))
+        for index in range(deliveries)
+    ]
+    return DayPlan(customers, couriers, tuple(planned), tuple(trips[deliveries:]))
 
 
 def _customers(draw: Random, count: int) -> tuple[Customer, ...]:
@@ -132,21 +144,22 @@ def _fates(draw: Random, count: int) -> list[Fate]:
     return fates
 
 
-def _pairs(draw: Random, points: Sequence[Place], count: int) -> list[tuple[Place, Place]]:
+def _trips(
+    draw: Random, points: Sequence[Place], count: int
+) -> list[tuple[Coordinate, Coordinate]]:
     """Draw distinct trips: a trip met twice would be answered by the gateway's cache."""
+    places = [Coordinate(lon=point.lon, lat=point.lat) for point in points]
     taken: set[tuple[int, int]] = set()
-    pairs: list[tuple[Place, Place]] = []
-    while len(pairs) < count:
-        trip = _pair(draw, points, taken)
-        taken.add(trip)
-        pairs.append((points[trip[0]], points[trip[1]]))
-    return pairs
+    trips: list[tuple[Coordinate, Coordinate]] = []
+    while len(trips) < count:
+        start, end = _trip(draw, points, taken)
+        taken.add((start, end))
+        trips.append((places[start], places[end]))
+    return trips
 
 
-def _pair(
-    draw: Random, points: Sequence[Place], taken: set[tuple[int, int]]
-) -> tuple[int, int]:
-    for _ in range(MAX_PAIR_DRAWS):
+def _trip(draw: Random, points: Sequence[Place], taken: set[tuple[int, int]]) -> tuple[int, int]:
+    for _ in range(MAX_TRIP_DRAWS):
         trip = (draw.randrange(len(points)), draw.randrange(len(points)))
         far = distance_m(points[trip[0]], points[trip[1]]) >= MIN_STRAIGHT_LINE_M
         if far and trip not in taken:

@@ -6,50 +6,39 @@ outcomes and balances do not depend on timing.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from tandem.courier.day import Customer, DayPlan, Fate, PlannedDelivery
-from tandem.courier.delivery import Held, Quote, State, Step, advance
+from tandem.courier.delivery import Held, State, Step, advance
 from tandem.courier.errors import UnpricedRoute
-from tandem.courier.limits import (
-    CONCURRENT_CUSTOMERS,
-    MAX_STEP_ATTEMPTS,
-    STEP_RETRY_BASE_MS,
-    STEP_RETRY_MAX_MS,
-)
+from tandem.courier.limits import CONCURRENT_CUSTOMERS
 from tandem.courier.report import Outcome
 from tandem.courier.service import CourierService
 from tandem.ledger.client import RefusalCode, Refused
+from tandem.routing.client import NoRoute, NotSnapped, OutOfCoverage, TooLong
 
-type Pause = Callable[[float], Awaitable[None]]
 type OnOutcome = Callable[[Outcome], None]
-
-_TRY_AGAIN: Final = frozenset({RefusalCode.OVERLOADED, RefusalCode.UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Takes deliveries through their steps; `pause` waits the given seconds between attempts."""
+    """Takes deliveries through their steps. Retries are the clients' affair, and theirs alone."""
 
     service: CourierService
-    pause: Pause = asyncio.sleep
 
     async def open_accounts(self, plan: DayPlan) -> None:
         """Open everyone's accounts and pay the customers' deposits in."""
-        await self._repeat(self.service.open_platform)
+        await self.service.open_platform()
         gate = asyncio.Semaphore(CONCURRENT_CUSTOMERS)
 
         async def open_customer(customer: Customer) -> None:
             async with gate:
-                await self._repeat(
-                    lambda: self.service.open_customer(customer.number, customer.funds_minor)
-                )
+                await self.service.open_customer(customer.number, customer.funds_minor)
 
         async def open_courier(courier: int) -> None:
             async with gate:
-                await self._repeat(lambda: self.service.open_courier(courier))
+                await self.service.open_courier(courier)
 
         async with asyncio.TaskGroup() as group:
             for customer in plan.customers:
@@ -83,15 +72,13 @@ class Dispatcher:
         """Take one delivery from request to its end; doing so again gives the same outcome."""
         order = planned.order
         try:
-            quote = await self._repeat(lambda: self.service.quote(order))
-        except (RouteRefused, UnpricedRoute) as error:
-            reason = error.code if isinstance(error, RouteRefused) else "unpriced_route"
-            return Outcome(
-                planned.index, advance(State.REQUESTED, Step.DECLINE), reason, None
-            )
+            quote = await self.service.quote(order)
+        except (NoRoute, NotSnapped, OutOfCoverage, TooLong, UnpricedRoute) as error:
+            declined = advance(State.REQUESTED, Step.DECLINE)
+            return Outcome(planned.index, declined, error.code, None)
         state = advance(State.REQUESTED, Step.QUOTE)
         try:
-            held = await self._repeat(lambda: self.service.hold(order, quote))
+            held = await self.service.hold(order, quote)
         except Refused as refused:
             if refused.code is not RefusalCode.INSUFFICIENT_FUNDS:
                 raise
@@ -104,12 +91,12 @@ class Dispatcher:
         """Let the delivery meet its fate: cancelled, or ridden and paid, perhaps refunded."""
         order = planned.order
         if planned.fate is Fate.CANCEL:
-            await self._repeat(lambda: self.service.release(order, held))
+            await self.service.release(order, held)
             return advance(state, Step.RELEASE)
         state = advance(state, Step.RIDE)
-        captured = await self._repeat(lambda: self.service.capture(order, held))
+        captured = await self.service.capture(order, held)
         state = advance(state, Step.CAPTURE)
         if planned.fate is Fate.REFUND:
-            await self._repeat(lambda: self.service.refund(order, captured))
+            await self.service.refund(order, captured)
             state = advance(state, Step.REFUND)
         return state

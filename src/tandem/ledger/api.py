@@ -6,7 +6,7 @@ ever. A refused command raises `Refused`; a batch returns its refusals in place.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
@@ -44,8 +44,17 @@ __all__ = [
     "debit",
 ]
 
+
+def _refusal_members(refusal: Refusal) -> dict[str, str | int]:
+    members = asdict(refusal)
+    if refusal.available_minor is not None:
+        members["available_minor"] = str(refusal.available_minor)
+    return {name: value for name, value in members.items() if value is not None}
+
+
 # Over the wire an amount is a decimal string, so that no JSON reader rounds it.
 AmountMinor = Annotated[int, PlainSerializer(str, return_type=str, when_used="json")]
+WireRefusal = Annotated[Refusal, PlainSerializer(_refusal_members, when_used="json")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,7 @@ class Record:
     metadata: Mapping[str, str] = field(default_factory=dict)
     expires_at: datetime | None = None
     account: "Account | None" = None
-    refusal: Refusal | None = None
+    refusal: WireRefusal | None = None
     replayed: bool = False
 
 
@@ -115,7 +124,7 @@ class Receipt:
     position: int | None
     recorded_at: datetime | None
     replayed: bool
-    refusal: Refusal | None = None
+    refusal: WireRefusal | None = None
 
 
 @dataclass(frozen=True, slots=True)

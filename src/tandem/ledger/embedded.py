@@ -59,8 +59,11 @@ async def open_ledger(
         if isinstance(location, str) and location.startswith(_SCHEMES):
             conninfo = location
         else:
-            server = EmbeddedPostgres(Path(location) / "postgres")
-            conninfo = await asyncio.to_thread(server.start)
-            stack.push_async_callback(asyncio.to_thread, server.stop)
+            server = await stack.enter_async_context(_embedded(location))
+            conninfo = server.uri("postgres")
         service = await stack.enter_async_context(open_service(conninfo, clock=clock))
         yield await service.create_ledger(name)
+
+
+def _embedded(directory: str | Path) -> EmbeddedPostgres:
+    return EmbeddedPostgres(Path(directory) / "postgres")

@@ -255,9 +255,7 @@ class LocalLedger:
             if command.key is None:
                 detail = "every command of an independent batch carries a key"
                 raise Refused(
-                    Refusal(
-                        RefusalCode.IDEMPOTENCY_KEY_MISSING, detail, "idempotency_key", index
-                    )
+                    Refusal(RefusalCode.IDEMPOTENCY_KEY_MISSING, detail, "idempotency_key", index)
                 )
         return [_receipt(answer) for answer in await self._writer.submit(commands)]
 
@@ -346,9 +344,7 @@ class LocalLedger:
         position, totals = await self._reader.trial_balance(at)
         return api.TrialBalance(position, tuple(map(totals_view, totals)))
 
-    async def verify(
-        self, progress: Callable[[int, int], None] | None = None
-    ) -> api.Verification:
+    async def verify(self, progress: Callable[[int, int], None] | None = None) -> api.Verification:
         """Recompute every invariant from the stored bytes."""
         head = await self._store.head(self.name)
         assert head is not None
@@ -366,7 +362,7 @@ def _effect(answer: Answer) -> Record:
         raise Refused(answer.refusal)
     record = answer.records[0]
     if record.refusal is not None:
-        raise Refused(record.refusal)
+        raise Refused(record.refusal, replayed=answer.replayed)
     return record
 
 

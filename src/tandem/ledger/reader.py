@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tandem.ledger.core.accounts import Account
+from tandem.ledger.core.decide.entries import direction_effect
 from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.parents import Parent, fold
 from tandem.ledger.core.records import Balance, Record, after
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
-from tandem.ledger.core.decide.entries import direction_effect
 from tandem.ledger.storage.port import AssetTotals, BalanceRow, LedgerStore, RecordFilter
 
 
@@ -35,7 +35,9 @@ class HoldReading(NamedTuple):
 class Reader:
     """Reads of one ledger."""
 
-    def __init__(self, store: LedgerStore, ledger_id: int, name: str, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, store: LedgerStore, ledger_id: int, name: str, now_us: Callable[[], int]
+    ) -> None:
         self._store = store
         self._ledger_id = ledger_id
         self._name = name
@@ -59,9 +61,7 @@ class Reader:
     async def close_time(self, time_us: int) -> None:
         """See to it that nothing more is recorded at or before a time; refused in the future."""
         if time_us > self._now_us():
-            raise Refused(
-                Refusal(RefusalCode.MALFORMED, "a time to read at has passed", "at_time")
-            )
+            raise Refused(Refusal(RefusalCode.MALFORMED, "a time to read at has passed", "at_time"))
         head = await self._store.head(self._name)
         assert head is not None
         if head.recorded_at_us < time_us:
@@ -121,9 +121,7 @@ class Reader:
         chain = loaded.chains.get(position, ())
         hold = fold(chain)
         if hold is None or hold.status is None:
-            raise Refused(
-                Refusal(RefusalCode.HOLD_NOT_FOUND, f"{position} is no hold", "hold")
-            )
+            raise Refused(Refusal(RefusalCode.HOLD_NOT_FOUND, f"{position} is no hold", "hold"))
         overdue = hold.expires_at_us is not None and hold.expires_at_us <= self._now_us()
         return HoldReading(hold, chain[0], expired=hold.open and overdue)
 

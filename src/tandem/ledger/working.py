@@ -171,20 +171,22 @@ class WorkingCopy:
         for start in range(0, len(commands), DECIDE_CHUNK_COMMANDS):
             if start:
                 await asyncio.sleep(0)  # others on this event loop want their turn too
-            for command in commands[start : start + DECIDE_CHUNK_COMMANDS]:
-                decisions.append(self._decide_one(batch, command))
+            chunk = commands[start : start + DECIDE_CHUNK_COMMANDS]
+            decisions.extend(self._decide_one(batch, command) for command in chunk)
         return decisions
 
     def _time_us(self) -> int:
-        """The time of the next record: the clock's or just after the last record's, and never
-        past the holds that are loaded."""
+        """The time of the next record: the clock's, or just after the last record's.
+
+        Never past the time up to which expiring holds are loaded.
+        """
         return max(min(self._now_us(), self._until_us), self.state.recorded_at_us + 1)
 
     def _decide_one(self, batch: Batch, command: Command) -> Decision:
         self._expire(batch, MAX_EXPIRIES_PER_APPEND)
         try:
             outcome = decide(self.state, command, self._time_us())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rest goes on
             _log.exception("a command crashed the decision")
             return Fault(error)
         if not isinstance(outcome, Replay | Refusal):
@@ -348,9 +350,7 @@ class WorkingCopy:
             # What is not durable yet cannot be loaded, so it stays.
             needed = {entry.address for record in self._undurable() for entry in record.entries}
             needed |= {
-                record.account.address
-                for record in self._undurable()
-                if record.account is not None
+                record.account.address for record in self._undurable() if record.account is not None
             }
             oldest = list(islice(state.accounts, CACHED_ACCOUNTS // 4))
             for address in oldest:

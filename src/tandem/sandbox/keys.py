@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tandem.platform.errors import SettingsError
 from tandem.sandbox import limits
 from tandem.sandbox.metering import PLANS, CreditWindow, Gcra, Plan
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(SettingsError):
     """The sandbox was given clients or tokens that it cannot work with."""
 
 

@@ -47,6 +47,5 @@ FAULT_DRIP_CHUNK_BYTES_MAX: Final = 65_536
 # A stalled answer holds its connection for so long, unless the caller hangs up before.
 BLACKHOLE_S_MAX: Final = 60.0
 
-# The server.
-BACKLOG: Final = 256
-CONCURRENT_REQUESTS_MAX: Final = 256
+# The server: a stalled answer must not keep the process from ending.
+SERVER_DRAIN_TIMEOUT_S: Final = 2.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.platform.engine import limits
+from tandem.platform.engine import limits, tiles
 from tandem.platform.engine.errors import TilesError
 from tandem.platform.engine.tiles import TileSet, prepare_engine
 
@@ -48,14 +48,11 @@ def test_another_terrain_is_another_tile_set(cache: Path) -> None:
     assert prepare_engine(cache).stamp != prepare_engine(cache, terrain_seed=1).stamp
 
 
-def test_failing_builder_is_an_error(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An extract that the builder cannot read gives an error with its log, and no tile set."""
-    broken = cache.parent / "broken.pbf"
-    broken.write_bytes(b"\0" * limits.EXTRACT_SIZE_BYTES)
-    digest = "0" * 64
-    monkeypatch.setattr(limits, "EXTRACT_SHA256", digest)
-    monkeypatch.setattr("tandem.platform.engine.extract._is_expected", lambda _content: True)
-    monkeypatch.setenv(limits.EXTRACT_OVERRIDE_VARIABLE, str(broken))
+def test_failing_builder_is_an_error(tmp_path: Path) -> None:
+    """An extract that the builder cannot read gives an error, and no tile set."""
+    broken = tmp_path / "broken.pbf"
+    broken.write_bytes(b"\0" * 1_000)
+    done = TileSet(tmp_path / "helsinki-0", "0", terrain_seed=1)
     with pytest.raises(TilesError):
-        prepare_engine(cache)
-    assert not [path for path in cache.iterdir() if path.is_dir() and "building" not in path.name]
+        tiles._build(broken, done)
+    assert not done.directory.exists()

@@ -57,7 +57,16 @@ def _make_api(health: Health, dependencies: Sequence[Any] = ()) -> FastAPI:
     async def raw(request: Request) -> dict[str, int]:
         return {"bytes": len(await request.body())}
 
+    nested = APIRouter(prefix="/parts")
+
+    @nested.get("/{part}")
+    async def part() -> None:
+        await refused()
+
+    outer = APIRouter(prefix="/v1/things/{name}")
+    outer.include_router(nested)
     app.include_router(router)
+    app.include_router(outer)
     return app
 
 
@@ -192,7 +201,7 @@ async def test_readiness_names_the_failing_check(
     assert _problem(response)["checks"] == {"good": "ok", "bad": "failed"}
     assert "hunter2" not in response.text
     del health.checks["bad"]
-    health.draining = True
+    health.accepting = False
     assert (await client.get("/health/ready")).status_code == 503
     assert (await client.get("/health/live")).status_code == 200
 
@@ -201,12 +210,16 @@ async def test_metrics_count_by_route_template(client: httpx2.AsyncClient) -> No
     """Requests are counted by declared route and status; unknown paths share one label."""
     for name in ("a", "b"):
         await client.post(f"/v1/things/{name}", json={"entries": []})
-    for path in ("/x", "/y"):
+    for path in ("/x", "/y", "/v1/things/a/parts/1", "/v1/things/b/parts/2"):
         await client.get(path)
+    await client.get("/v1/things/broken")
     text = (await client.get("/metrics")).text
     requests = "tandem_http_requests_total"
     assert f'{requests}{{method="POST",route="/v1/things/{{name}}",status="200"}} 2.0' in text
     assert f'{requests}{{method="GET",route="unmatched",status="404"}} 2.0' in text
+    parts = "/v1/things/{name}/parts/{part}"
+    assert f'{requests}{{method="GET",route="{parts}",status="422"}} 2.0' in text
+    assert f'{requests}{{method="GET",route="/v1/things/broken",status="500"}} 1.0' in text
     assert 'tandem_http_request_duration_seconds_bucket{le="0.001",method="POST"' in text
 
 

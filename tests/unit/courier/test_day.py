@@ -11,8 +11,7 @@ from tandem.platform.engine.geography import Place
 
 STARTED_AT = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 POINTS = [
-    Place(lon=24.93 + 0.004 * (index % 6), lat=60.16 + 0.002 * (index // 6))
-    for index in range(60)
+    Place(lon=24.93 + 0.004 * (index % 6), lat=60.16 + 0.002 * (index // 6)) for index in range(60)
 ]
 
 

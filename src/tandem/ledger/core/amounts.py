@@ -57,12 +57,15 @@ def _parse_text(text: str) -> int | Refusal:
         return _overflow() if len(text) > MAX_AMOUNT_DIGITS else _bounded(int(text))
     if len(text) <= MAX_AMOUNT_DIGITS * 2 and _OTHER_NUMBER.fullmatch(text):
         return _invalid("an amount is a positive integer in the minor unit")
-    return Refusal(RefusalCode.MALFORMED, "an amount is written in digits 0-9 without leading "
-                   "zeros, signs or blanks", field="amount_minor")
+    return Refusal(
+        RefusalCode.MALFORMED,
+        "an amount is written in digits 0-9 without leading zeros, signs or blanks",
+        field="amount_minor",
+    )
 
 
 def parse_limit(value: object, field: str) -> int | Refusal | None:
-    """Read a limit on a balance: a signed integer up to 2^127-1 either way, or None for no limit."""
+    """Read a limit on a balance: a signed integer up to 2^127-1 either way; None is none."""
     if value is None:
         return None
     if isinstance(value, str) and len(value) <= MAX_AMOUNT_DIGITS + 1:

@@ -8,7 +8,7 @@ metadata in order of key. `encode(decode(body)) == body` for every stored body. 
 import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from json.encoder import encode_basestring  # type: ignore[attr-defined]  # the C function
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 from tandem.ledger.core.accounts import Account, AccountClass, AccountStatus
@@ -42,8 +42,10 @@ def encode(record: Record) -> str:
     """Write a record's canonical text; its UTF-8 bytes are what is hashed."""
     # Built by hand: this runs for every record, and a fixed order needs no sorting.
     parts = [
-        f'{{"v":{FORMAT_VERSION},"position":{record.position},'
-        f'"recorded_at_us":{record.recorded_at_us},"kind":"{record.kind.value}"'
+        (
+            f'{{"v":{FORMAT_VERSION},"position":{record.position},'
+            f'"recorded_at_us":{record.recorded_at_us},"kind":"{record.kind.value}"'
+        )
     ]
     if record.key is not None:
         parts.append(f',"key":{encode_basestring(record.key)}')

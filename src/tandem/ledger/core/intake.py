@@ -27,8 +27,10 @@ from tandem.ledger.core.commands import (
 from tandem.ledger.core.kinds import Direction
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 
-_KEY: Final = re.compile(r"[!-~]{1,%d}" % limits.MAX_IDEMPOTENCY_KEY_CHARS, re.ASCII)
-_LEDGER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,%d}" % (limits.MAX_LEDGER_NAME_CHARS - 1))
+_KEY: Final = re.compile(rf"[!-~]{{1,{limits.MAX_IDEMPOTENCY_KEY_CHARS}}}", re.ASCII)
+_LEDGER: Final = re.compile(
+    rf"[a-z0-9][a-z0-9_-]{{0,{limits.MAX_LEDGER_NAME_CHARS - 1}}}", re.ASCII
+)
 NO_LIMIT: Final = "none"
 
 
@@ -272,13 +274,9 @@ def transfer(
     )
 
 
-def post(
-    key: object, raw: RawEntries, reference: object = None, metadata_: object = None
-) -> Post:
+def post(key: object, raw: RawEntries, reference: object = None, metadata_: object = None) -> Post:
     """Read a `Post`; raises `Refused`."""
-    return Post(
-        _key(key), _at_least_two(entries(raw)), _reference(reference), metadata(metadata_)
-    )
+    return Post(_key(key), _at_least_two(entries(raw)), _reference(reference), metadata(metadata_))
 
 
 def place_hold(

@@ -24,10 +24,10 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 class Tile(NamedTuple):
-    """A full tile: hashes `index * 256` to `index * 256 + 255` of a tile level."""
+    """A full tile: hashes `tile_index * 256` to `tile_index * 256 + 255` of a tile level."""
 
     level: int
-    index: int
+    tile_index: int
     hashes: bytes
 
 
@@ -102,7 +102,5 @@ def tile_root(hashes: bytes) -> bytes:
     level = [hashes[start : start + HASH_BYTES] for start in range(0, len(hashes), HASH_BYTES)]
     assert len(level) == TILE_HASHES
     while len(level) > 1:
-        level = [
-            node_hash(level[index], level[index + 1]) for index in range(0, len(level), 2)
-        ]
+        level = [node_hash(level[index], level[index + 1]) for index in range(0, len(level), 2)]
     return level[0]

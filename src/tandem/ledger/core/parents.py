@@ -21,8 +21,11 @@ class Leg(NamedTuple):
 
 
 class Parent(NamedTuple):
-    """A hold (`status` is set; what remains is uncaptured) or a posted transaction (`status` is
-    None; what remains is not reversed)."""
+    """A hold or a posted transaction.
+
+    Of a hold `status` is set, and what remains is uncaptured. Of a transaction `status` is None,
+    and what remains is not reversed.
+    """
 
     position: int
     legs: tuple[Leg, ...]
@@ -90,9 +93,7 @@ def _status(hold: Parent, child: Record) -> HoldStatus:
     if child.kind is RecordKind.RELEASE:
         return HoldStatus.RELEASED if nothing_left else HoldStatus.OPEN
     no_headroom = hold.captured_minor >= hold.capture_limit_minor
-    return (
-        HoldStatus.CAPTURED if child.final or (nothing_left and no_headroom) else HoldStatus.OPEN
-    )
+    return HoldStatus.CAPTURED if child.final or (nothing_left and no_headroom) else HoldStatus.OPEN
 
 
 def _sum(record: Record, effects: tuple[Effect, ...]) -> int:

@@ -95,11 +95,15 @@ class Refusal:
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not a fault
-    """Raised by the SDK where a single command or read was refused; carries the refusal."""
+    """Raised by the SDK where a single command or read was refused; carries the refusal.
 
-    def __init__(self, refusal: Refusal) -> None:
+    `replayed` is True where the key had been refused before.
+    """
+
+    def __init__(self, refusal: Refusal, *, replayed: bool = False) -> None:
         super().__init__(f"{refusal.code}: {refusal.detail}")
         self.refusal = refusal
+        self.replayed = replayed
 
     @property
     def code(self) -> RefusalCode:

@@ -18,7 +18,6 @@ from tandem.ledger.core.commands import (
     Reverse,
     UpdateAccount,
 )
-from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.parents import Parent, found, grown
 from tandem.ledger.core.records import ZERO, Balance, Record
 

@@ -1,1 +1,5 @@
-"""Placeholder docstring."""
+"""The ledger over HTTP: routes under `/v1/ledgers`, bodies, problems."""
+
+from tandem.ledger.http.routes import create_router, install
+
+__all__ = ["create_router", "install"]

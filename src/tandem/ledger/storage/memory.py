@@ -185,7 +185,7 @@ class MemoryStore:
         return [
             tile.hashes
             for tile in self._log(ledger_id).tiles
-            if tile.level == level and tile.index >= first_index
+            if tile.level == level and tile.tile_index >= first_index
         ]
 
     async def expiring(self, ledger_id: int, limit: int) -> Sequence[Due]:

@@ -24,23 +24,23 @@ class StorageError(Exception):
     """A store could not do what was asked."""
 
 
-class Conflict(StorageError):
+class Conflict(StorageError):  # noqa: N818 - it names what happened
     """Another writer moved the head; nothing was written."""
 
 
-class DuplicateKey(StorageError):
+class DuplicateKey(StorageError):  # noqa: N818 - it names what happened
     """An idempotency key of the append is in the log already; nothing was written."""
 
 
-class ClockStrayed(StorageError):
+class ClockStrayed(StorageError):  # noqa: N818 - it names what happened
     """The writer's clock is further from the store's than the bound; nothing was written."""
 
 
-class StorageUnavailable(StorageError):
+class StorageUnavailable(StorageError):  # noqa: N818 - it names what happened
     """The store said no, or cannot be reached; nothing was written."""
 
 
-class Unsettled(StorageError):
+class Unsettled(StorageError):  # noqa: N818 - it names what happened
     """Whether the append was committed is not known; the locked head tells."""
 
 

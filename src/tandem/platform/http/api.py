@@ -31,7 +31,6 @@ def create_api(
 ) -> FastAPI:
     """Make an application with problems, limits, request ids, health, metrics and OpenAPI 3.1.
 
-    Routers are included without a prefix: they carry their own, which metrics then show whole.
     `metrics_dependencies` guard `/metrics`; health, `/docs` and `/openapi.json` are open.
     """
     app = FastAPI(

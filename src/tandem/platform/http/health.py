@@ -27,12 +27,12 @@ class HealthReport(BaseModel):
 class Health:
     """Named checks that must all pass for the process to be ready; a check raises where it fails.
 
-    While `draining`, the process is alive but takes no new work.
+    While not `accepting`, as at its start and its end, the process is alive but not ready.
     """
 
     def __init__(self) -> None:
         self.checks: dict[str, Check] = {}
-        self.draining = False
+        self.accepting = True
 
     def router(self) -> APIRouter:
         """Build the `/health/live` and `/health/ready` routes."""
@@ -47,7 +47,7 @@ class Health:
             names = list(self.checks)
             results = await asyncio.gather(*(self._run(name) for name in names))
             report = dict(zip(names, results, strict=True))
-            if self.draining or any(result != "ok" for result in results):
+            if not self.accepting or any(result != "ok" for result in results):
                 return problem(503, "unavailable", "Not ready for work", checks=report)
             return HealthReport(status="ready", checks=report)
 

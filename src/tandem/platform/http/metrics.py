@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter
+from fastapi.routing import iter_route_contexts
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_UNMATCHED: Final = "unmatched"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -42,6 +44,7 @@ class MeasureRequests:
         self.app = app
         self.metrics = metrics
         self.clock = clock
+        self._templates: dict[object, str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and note how it went."""
@@ -61,15 +64,22 @@ class MeasureRequests:
             await self.app(scope, receive, watch)
         finally:
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            route = route_template(scope)
+            route = self._template(scope)
             self.metrics.requests.labels(method, route, str(status)).inc()
             self.metrics.duration_s.labels(method, route).observe(self.clock() - started_s)
 
-
-def route_template(scope: Scope) -> str:
-    """Name the matched route as declared; what matched none is one label, whatever was asked."""
-    path = getattr(scope.get("route"), "path_format", None)
-    return path if isinstance(path, str) else "unmatched"
+    def _template(self, scope: Scope) -> str:
+        """Name the matched route as declared; what matched none is one label, whatever it was."""
+        endpoint = scope.get("endpoint")
+        if endpoint is None:
+            return _UNMATCHED
+        if endpoint not in self._templates:
+            # The matched route knows only its own part of the path, not its routers' prefixes.
+            self._templates = {
+                context.endpoint: context.path_format or _UNMATCHED
+                for context in iter_route_contexts(scope["app"].routes)
+            }
+        return self._templates.setdefault(endpoint, _UNMATCHED)
 
 
 def metrics_router(registry: CollectorRegistry, dependencies: Sequence[Any]) -> APIRouter:

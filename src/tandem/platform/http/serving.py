@@ -9,6 +9,7 @@ import socket
 from typing import Final, Self
 
 from granian.constants import Interfaces
+from granian.log import LogLevels
 from granian.server.embed import Server
 from starlette.types import ASGIApp
 
@@ -23,7 +24,7 @@ from tandem.platform.limits import (
 from tandem.platform.processes import free_port
 
 # Its own lines about its start and end would only double ours.
-_SERVER_LOG: Final = {"loggers": {"_granian": {"level": "ERROR", "propagate": True}}}
+_SERVER_LOG: Final = {"loggers": {"_granian": {"propagate": True}}}
 
 
 class HttpServer:
@@ -48,6 +49,7 @@ class HttpServer:
             websockets=False,
             backlog=HTTP_BACKLOG,
             backpressure=HTTP_CONCURRENT_REQUESTS_MAX,
+            log_level=LogLevels.error,
             log_dictconfig=_SERVER_LOG,
         )
         self._task: asyncio.Task[None] | None = None

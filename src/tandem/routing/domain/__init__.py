@@ -1,1 +1,1 @@
-"""Placeholder docstring."""
+"""The words of bicycle routing: places, requests, routes, lines, errors. Pure."""

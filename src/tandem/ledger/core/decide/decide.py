@@ -52,7 +52,7 @@ def decide(state: State, command: Command, now_us: int) -> Outcome:
             pass
         else:
             return answer_again(earlier, digest)
-    if type(command) is AtomicBatch:
+    if isinstance(command, AtomicBatch):
         return _decide_batch(state, command, digest, now_us)
     return (_decide_single(state, command, digest, now_us),)
 
@@ -68,9 +68,7 @@ def answer_again(earlier: Record, digest: str) -> Replay | Refusal:
     )
 
 
-def _decide_single(
-    state: State, command: SingleCommand, digest: str | None, now_us: int
-) -> Record:
+def _decide_single(state: State, command: SingleCommand, digest: str | None, now_us: int) -> Record:
     decided = _records(state, command, digest, now_us)
     return (
         _refused(state, command.key, digest, now_us, decided)
@@ -82,9 +80,7 @@ def _decide_single(
 def _refused(
     state: State, key: str | None, digest: str | None, now_us: int, refusal: Refusal
 ) -> Record:
-    return Record(
-        state.position + 1, now_us, RecordKind.REFUSAL, key, digest, refusal=refusal
-    )
+    return Record(state.position + 1, now_us, RecordKind.REFUSAL, key, digest, refusal=refusal)
 
 
 def _records(
@@ -176,9 +172,7 @@ def _linked(
     )
 
 
-def _decide_batch(
-    state: State, command: AtomicBatch, digest: str, now_us: int
-) -> Sequence[Record]:
+def _decide_batch(state: State, command: AtomicBatch, digest: str, now_us: int) -> Sequence[Record]:
     """Decide all on a fork: the batch's own record first, then one each, or one refusal."""
     head = Record(
         state.position + 1,

@@ -76,8 +76,11 @@ def _standing(legs: Sequence[Leg], accounts: Sequence[Account | None]) -> Refusa
 
 
 def _reserved(account: Account, effect: Effect) -> bool:
-    """Tell whether a frozen account lets an effect pass: releases do, and captured outflow,
-    which was reserved before the freeze; new outflow and any inflow do not."""
+    """Tell whether a frozen account lets an effect pass.
+
+    Releases do, and captured outflow, which was reserved before the freeze; new outflow and any
+    inflow do not.
+    """
     if effect >= Effect.RELEASE_DEBIT:
         return True
     return effect is (Effect.CAPTURE_CREDIT if account.debit_normal else Effect.CAPTURE_DEBIT)

@@ -1,3 +1,3 @@
 SELECT hashes FROM ledger.tile
-WHERE ledger_id = %(ledger_id)s AND level = %(level)s AND index >= %(first_index)s
-ORDER BY index
+WHERE ledger_id = %(ledger_id)s AND level = %(level)s AND tile_index >= %(first_index)s
+ORDER BY tile_index

@@ -89,9 +89,9 @@ _STATEMENTS = (
     CREATE TABLE ledger.tile (
         ledger_id integer NOT NULL,
         level smallint NOT NULL,
-        index bigint NOT NULL,
+        tile_index bigint NOT NULL,
         hashes bytea NOT NULL,
-        PRIMARY KEY (ledger_id, level, index)
+        PRIMARY KEY (ledger_id, level, tile_index)
     )
     """,
     # Nothing is ever destroyed: the application can add, and move the head and the projection.

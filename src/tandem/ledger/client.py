@@ -1,0 +1,481 @@
+"""The SDK over HTTP: `LedgerClient` (async) and `SyncLedgerClient`. Both are `api.Ledger` in shape.
+
+A call that finds the server unreachable, overloaded or unavailable is repeated, with the same key,
+a bounded number of times; that is safe because every write carries one.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import wraps
+from types import TracebackType
+from typing import Any, Concatenate, Final, Self
+from urllib.parse import quote
+
+import httpx2
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from pydantic import TypeAdapter
+
+from tandem.ledger import api
+from tandem.ledger.api import *  # noqa: F403 - a user of the client needs the interface's names
+from tandem.ledger.api import Entry, Record, Refusal, RefusalCode, Refused
+from tandem.ledger.core.commands import SingleCommand
+from tandem.ledger.core.kinds import BatchMode
+from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
+from tandem.ledger.wire import command_members, entry_members, present
+
+ATTEMPTS: Final = 5
+FIRST_PAUSE_MS: Final = 50
+LONGEST_PAUSE_MS: Final = 2_000
+CONNECTIONS: Final = 64
+DEFAULT_TIMEOUT_MS: Final = 30_000
+_TRANSIENT: Final = (429, 503)
+
+_RECORD: Final = TypeAdapter(api.Record)
+_ACCOUNT: Final = TypeAdapter(api.Account)
+_BALANCE: Final = TypeAdapter(api.AccountBalance)
+_HOLD: Final = TypeAdapter(api.Hold)
+_ACCOUNTS: Final = TypeAdapter(api.AccountPage)
+_RECORDS: Final = TypeAdapter(api.RecordPage)
+_TOTALS: Final = TypeAdapter(api.TrialBalance)
+_VERIFICATION: Final = TypeAdapter(api.Verification)
+_RECEIPTS: Final = TypeAdapter(dict[str, list[api.Receipt]])
+
+__all__ = ["LedgerClient", "SyncLedgerClient"]
+__all__ += api.__all__
+
+
+class LedgerClient:
+    """One ledger of a Tandem server. An asynchronous context manager."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        ledger: str = "main",
+        timeout_ms: int = DEFAULT_TIMEOUT_MS,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._path = f"/v1/ledgers/{ledger}"
+        self._name = ledger
+        self._jitter = jitter
+        self._http = httpx2.AsyncClient(
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {api_key}"},
+            timeout=timeout_ms / 1000,
+            limits=httpx2.Limits(max_connections=CONNECTIONS),
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open the connections."""
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._http.__aexit__(kind, error, trace)
+
+    # -- writes --------------------------------------------------------------------------------
+
+    async def create_ledger(self) -> None:
+        """Make this client's ledger; making it again changes nothing."""
+        await self._send("POST", "/v1/ledgers", {"name": self._name})
+
+    async def open_account(
+        self,
+        address: str,
+        *,
+        asset: str,
+        account_class: api.AccountClass | str,
+        min_balance_minor: int | str | None = None,
+        max_balance_minor: int | str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Account:
+        """Open an account."""
+        record = await self._write(
+            "/accounts",
+            idempotency_key,
+            address=address,
+            asset=asset,
+            account_class=account_class,
+            min_balance_minor=min_balance_minor,
+            max_balance_minor=max_balance_minor,
+            metadata=metadata,
+        )
+        assert record.account is not None
+        return record.account
+
+    async def update_account(
+        self,
+        address: str,
+        *,
+        status: api.AccountStatus | str | None = None,
+        min_balance_minor: int | str | None = None,
+        max_balance_minor: int | str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Account:
+        """Freeze, reopen, close or re-limit an account; None keeps, "none" lifts a limit."""
+        record = await self._write(
+            f"/accounts/{_segment(address)}",
+            idempotency_key,
+            "PATCH",
+            status=status,
+            min_balance_minor=min_balance_minor,
+            max_balance_minor=max_balance_minor,
+            metadata=metadata,
+        )
+        assert record.account is not None
+        return record.account
+
+    async def transfer(
+        self,
+        *,
+        debit_account: str,
+        credit_account: str,
+        amount_minor: int | str,
+        asset: str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Post a two-entry transaction."""
+        return await self._write(
+            "/transfers",
+            idempotency_key,
+            debit_account=debit_account,
+            credit_account=credit_account,
+            amount_minor=amount_minor,
+            asset=asset,
+            reference=reference,
+            metadata=metadata,
+        )
+
+    async def post_transaction(
+        self,
+        entries: Sequence[Entry],
+        *,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Post a transaction whose debits equal its credits in every asset."""
+        return await self._write(
+            "/transactions",
+            idempotency_key,
+            entries=entry_members(entries),
+            reference=reference,
+            metadata=metadata,
+        )
+
+    async def hold(
+        self,
+        entries: Sequence[Entry],
+        *,
+        expires_at: datetime | None = None,
+        capture_limit_minor: int | str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Reserve a transaction; its record's position is the hold's identity."""
+        return await self._write(
+            "/holds",
+            idempotency_key,
+            entries=entry_members(entries),
+            expires_at=None if expires_at is None else expires_at.isoformat(),
+            capture_limit_minor=capture_limit_minor,
+            reference=reference,
+            metadata=metadata,
+        )
+
+    async def capture(
+        self,
+        hold: int,
+        *,
+        amount_minor: int | str | None = None,
+        entries: Sequence[Entry] | None = None,
+        final: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Post a hold: all that remains, an amount of a two-entry hold, or named entries."""
+        return await self._write(
+            f"/holds/{hold}/captures",
+            idempotency_key,
+            amount_minor=amount_minor,
+            entries=entry_members(entries),
+            final=final,
+            metadata=metadata,
+        )
+
+    async def release(
+        self,
+        hold: int,
+        *,
+        amount_minor: int | str | None = None,
+        entries: Sequence[Entry] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Give back all or part of what a hold still reserves."""
+        return await self._write(
+            f"/holds/{hold}/releases",
+            idempotency_key,
+            amount_minor=amount_minor,
+            entries=entry_members(entries),
+            metadata=metadata,
+        )
+
+    async def reverse(
+        self,
+        transaction: int,
+        *,
+        amount_minor: int | str | None = None,
+        entries: Sequence[Entry] | None = None,
+        override_limits: bool = False,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Mirror a posted transaction: all that is left of it, or part."""
+        return await self._write(
+            f"/transactions/{transaction}/reversals",
+            idempotency_key,
+            amount_minor=amount_minor,
+            entries=entry_members(entries),
+            override_limits=override_limits,
+            reference=reference,
+            metadata=metadata,
+        )
+
+    async def submit_batch(
+        self,
+        commands: Sequence[SingleCommand],
+        *,
+        mode: BatchMode | str = BatchMode.INDEPENDENT,
+        idempotency_key: str | None = None,
+    ) -> list[api.Receipt]:
+        """Submit commands made by `tandem.ledger.commands`; later ones see earlier ones."""
+        body = {"mode": str(mode), "commands": [command_members(command) for command in commands]}
+        answer = await self._send("POST", f"{self._path}/batches", body, key=idempotency_key)
+        return _RECEIPTS.validate_json(answer.content)["receipts"]
+
+    # -- reads ---------------------------------------------------------------------------------
+
+    async def balance(
+        self, account: str, *, at_position: int | None = None, at_time: datetime | None = None
+    ) -> api.AccountBalance:
+        """Balance now (sees every acknowledged write), at a position, or at a past time."""
+        query = present(
+            at_position=at_position, at_time=None if at_time is None else at_time.isoformat()
+        )
+        return await self._read(_BALANCE, f"/accounts/{_segment(account)}/balance", query)
+
+    async def account(self, address: str) -> api.Account:
+        """Look an account up."""
+        return await self._read(_ACCOUNT, f"/accounts/{_segment(address)}", {})
+
+    async def transaction(self, position: int) -> Record:
+        """Look a record up by position."""
+        return await self._read(_RECORD, f"/records/{position}", {})
+
+    async def hold_state(self, position: int) -> api.Hold:
+        """Where a hold stands now."""
+        return await self._read(_HOLD, f"/holds/{position}", {})
+
+    async def accounts(
+        self, *, prefix: str = "", cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE
+    ) -> api.AccountPage:
+        """List accounts by address; `prefix` is whole segments, as `customers:42`."""
+        query = present(prefix=prefix or None, cursor=cursor, limit=limit)
+        return await self._read(_ACCOUNTS, "/accounts", query)
+
+    async def records(
+        self,
+        *,
+        account: str | None = None,
+        kind: api.RecordKind | str | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_PAGE_SIZE,
+    ) -> api.RecordPage:
+        """List records in commit order, of one account or kind or all."""
+        query = present(account=account, kind=kind, cursor=cursor, limit=limit)
+        return await self._read(_RECORDS, "/records", query)
+
+    async def trial_balance(self, *, at_position: int | None = None) -> api.TrialBalance:
+        """Sum every account per asset; the difference is zero at every position."""
+        return await self._read(_TOTALS, "/trial-balance", present(at_position=at_position))
+
+    async def verify(self) -> api.Verification:
+        """Recompute every invariant from the stored bytes."""
+        return await self._read(_VERIFICATION, "/verification", {})
+
+    # -- the wire ------------------------------------------------------------------------------
+
+    async def _write(
+        self, path: str, key: str | None, method: str = "POST", /, **members: Any
+    ) -> Record:
+        answer = await self._send(method, self._path + path, present(**members), key=key)
+        record = _RECORD.validate_json(answer.content)
+        return _marked(record) if "Idempotency-Replayed" in answer.headers else record
+
+    async def _read[T](self, adapter: TypeAdapter[T], path: str, query: dict[str, Any]) -> T:
+        answer = await self._send("GET", self._path + path, None, query=query)
+        return adapter.validate_json(answer.content)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        *,
+        key: str | None = None,
+        query: dict[str, Any] | None = None,
+    ) -> httpx2.Response:
+        headers = {} if key is None else {"Idempotency-Key": _header(key)}
+        last: Refused | None = None
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(self._pause_s(attempt))
+            try:
+                answer = await self._http.request(
+                    method, path, json=body, headers=headers, params=query
+                )
+            except httpx2.TransportError as error:
+                last = _unreachable(error)
+                continue
+            if answer.is_success:
+                return answer
+            last = _refused(answer)
+            if answer.status_code not in _TRANSIENT:
+                break
+        assert last is not None
+        raise last
+
+    def _pause_s(self, attempt: int) -> float:
+        """Full jitter, as many clients come back at once."""
+        longest_ms = min(FIRST_PAUSE_MS * 2**attempt, LONGEST_PAUSE_MS)
+        return float(longest_ms * self._jitter() / 1000)
+
+
+def _segment(address: object) -> str:
+    """Write an address into a path; what is no address is refused there, so it must arrive."""
+    return quote(str(address), safe=":") or "%20"
+
+
+def _header(key: object) -> str:
+    text = str(key)
+    if text.isascii() and text.isprintable():
+        return text
+    detail = "a key is 1 to 128 visible ASCII characters"
+    raise Refused(Refusal(RefusalCode.MALFORMED, detail, "idempotency_key"))
+
+
+def _marked(record: Record) -> Record:
+    return replace(record, replayed=True)
+
+
+def _unreachable(error: Exception) -> Refused:
+    detail = f"the ledger cannot be reached ({type(error).__name__}); repeat with the same key"
+    return Refused(Refusal(RefusalCode.UNAVAILABLE, detail))
+
+
+def _refused(answer: httpx2.Response) -> Refused:
+    """Read a problem back into the refusal that it was."""
+    try:
+        problem = answer.json()
+        code = RefusalCode(problem["code"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"the server answered {answer.status_code} without a refusal"
+        return Refused(Refusal(RefusalCode.UNAVAILABLE, detail))
+    available = problem.get("available_minor")
+    return Refused(
+        Refusal(
+            code,
+            problem.get("detail", problem["title"]),
+            problem.get("field"),
+            problem.get("index"),
+            None if available is None else int(available),
+            problem.get("hold_status"),
+        ),
+        replayed="Idempotency-Replayed" in answer.headers,
+    )
+
+
+def _sync[**P, R](
+    method: Callable[Concatenate[LedgerClient, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate["SyncLedgerClient", P], R]:
+    @wraps(method)
+    def call(self: "SyncLedgerClient", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.run(lambda client: method(client, *args, **kwargs))
+
+    return call
+
+
+class SyncLedgerClient:
+    """`LedgerClient` for synchronous code: the same calls, on an event loop in a thread."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        ledger: str = "main",
+        timeout_ms: int = DEFAULT_TIMEOUT_MS,
+    ) -> None:
+        self._client = LedgerClient(base_url, api_key, ledger=ledger, timeout_ms=timeout_ms)
+        self._starting = start_blocking_portal()
+        self._portal: BlockingPortal | None = None
+
+    def __enter__(self) -> Self:
+        """Start the thread and open the connections."""
+        self._portal = self._starting.__enter__()
+        self._portal.call(self._client.__aenter__)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections and end the thread."""
+        assert self._portal is not None
+        self._portal.call(self._client.__aexit__, None, None, None)
+        self._starting.__exit__(kind, error, trace)
+
+    def run[R](self, call: Callable[[LedgerClient], Coroutine[Any, Any, R]]) -> R:
+        """Run a coroutine of the asynchronous client and wait for it."""
+        assert self._portal is not None, "the client is used inside its `with` block"
+        result: R = self._portal.call(call, self._client)
+        return result
+
+    create_ledger = _sync(LedgerClient.create_ledger)
+    open_account = _sync(LedgerClient.open_account)
+    update_account = _sync(LedgerClient.update_account)
+    transfer = _sync(LedgerClient.transfer)
+    post_transaction = _sync(LedgerClient.post_transaction)
+    hold = _sync(LedgerClient.hold)
+    capture = _sync(LedgerClient.capture)
+    release = _sync(LedgerClient.release)
+    reverse = _sync(LedgerClient.reverse)
+    submit_batch = _sync(LedgerClient.submit_batch)
+    balance = _sync(LedgerClient.balance)
+    account = _sync(LedgerClient.account)
+    transaction = _sync(LedgerClient.transaction)
+    hold_state = _sync(LedgerClient.hold_state)
+    accounts = _sync(LedgerClient.accounts)
+    records = _sync(LedgerClient.records)
+    trial_balance = _sync(LedgerClient.trial_balance)
+    verify = _sync(LedgerClient.verify)

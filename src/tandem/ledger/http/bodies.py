@@ -1,0 +1,310 @@
+"""Bodies of requests: their shape here, their meaning in `core.intake`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from tandem.ledger.core import intake
+from tandem.ledger.core.commands import SingleCommand
+from tandem.ledger.core.limits import (
+    MAX_COMMANDS_PER_BATCH,
+    MAX_ENTRIES_PER_TRANSACTION,
+    MAX_METADATA_KEYS,
+)
+from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.times import to_us
+
+_INTEGER = {"type": "integer"}
+_DIGITS = {"type": "string", "pattern": "^[1-9][0-9]{0,38}$"}
+
+# Any: the core reads amounts, and tells a fraction from a negative from a word.
+Amount = Annotated[
+    Any, WithJsonSchema({"oneOf": [{**_INTEGER, "minimum": 1}, _DIGITS], "examples": ["1250"]})
+]
+_SIGNED = {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,38})$"}
+SignedAmount = Annotated[Any, WithJsonSchema({"oneOf": [_INTEGER, _SIGNED, {"type": "null"}]})]
+NewLimit = Annotated[
+    Any, WithJsonSchema({"oneOf": [_INTEGER, _SIGNED, {"const": "none"}, {"type": "null"}]})
+]
+Metadata = Annotated[dict[str, str] | None, Field(max_length=MAX_METADATA_KEYS)]
+
+
+def _text(value: object) -> object:
+    if isinstance(value, str):
+        return value
+    raise ValueError("a time is written as RFC 3339 text")
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_text), Field(strict=False)]
+
+
+class Body(BaseModel):
+    """Strict: an unknown member is refused, and nothing is converted in silence."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class EntryBody(Body):
+    """A debit or credit of one account."""
+
+    account: str
+    direction: Literal["debit", "credit"]
+    amount_minor: Amount
+    asset: str | None = None
+
+
+type Entries = Annotated[list[EntryBody], Field(max_length=10 * MAX_ENTRIES_PER_TRANSACTION)]
+
+
+def _raw(entries: list[EntryBody] | None) -> intake.RawEntries | None:
+    if entries is None:
+        return None
+    return [(entry.account, entry.direction, entry.amount_minor, entry.asset) for entry in entries]
+
+
+def _us(time: datetime | None) -> int | None:
+    return None if time is None else to_us(time, "expires_at")
+
+
+class OpenAccountBody(Body):
+    """Open an account."""
+
+    address: str = Field(examples=["customers:42:wallet"])
+    asset: str = Field(examples=["EUR/2"])
+    account_class: Literal["asset", "liability", "equity", "income", "expense"]
+    min_balance_minor: SignedAmount = None
+    max_balance_minor: SignedAmount = None
+    metadata: Metadata = None
+
+    def command(self, key: str | None) -> SingleCommand:
+        """Read the command; raises `Refused`."""
+        return intake.open_account(
+            key,
+            self.address,
+            self.asset,
+            self.account_class,
+            self.min_balance_minor,
+            self.max_balance_minor,
+            self.metadata,
+        )
+
+
+class AccountChanges(Body):
+    """What to change of an account; what is left out stays."""
+
+    status: Literal["open", "frozen", "closed"] | None = None
+    min_balance_minor: NewLimit = None
+    max_balance_minor: NewLimit = None
+    metadata: Metadata = None
+
+
+class UpdateAccountBody(AccountChanges):
+    """Change an account."""
+
+    address: str
+
+    def command(self, key: str | None) -> SingleCommand:
+        """Read the command; raises `Refused`."""
+        return intake.update_account(
+            key,
+            self.address,
+            self.status,
+            self.min_balance_minor,
+            self.max_balance_minor,
+            self.metadata,
+        )
+
+
+class TransferBody(Body):
+    """Move an amount: debit one account, credit another."""
+
+    debit_account: str
+    credit_account: str
+    amount_minor: Amount
+    asset: str | None = None
+    reference: str | None = None
+    metadata: Metadata = None
+
+    def command(self, key: str | None) -> SingleCommand:
+        """Read the command; raises `Refused`."""
+        return intake.transfer(
+            key,
+            self.debit_account,
+            self.credit_account,
+            self.amount_minor,
+            self.asset,
+            self.reference,
+            self.metadata,
+        )
+
+
+class TransactionBody(Body):
+    """Post two or more entries; debits equal credits in every asset."""
+
+    entries: Entries
+    reference: str | None = None
+    metadata: Metadata = None
+
+    def command(self, key: str | None) -> SingleCommand:
+        """Read the command; raises `Refused`."""
+        return intake.post(key, _raw(self.entries) or [], self.reference, self.metadata)
+
+
+class HoldBody(TransactionBody):
+    """Reserve two or more entries."""
+
+    expires_at: Time | None = None
+    capture_limit_minor: Amount = None
+
+    def command(self, key: str | None) -> SingleCommand:
+        """Read the command; raises `Refused`."""
+        return intake.place_hold(
+            key,
+            _raw(self.entries) or [],
+            _us(self.expires_at),
+            self.capture_limit_minor,
+            self.reference,
+            self.metadata,
+        )
+
+
+class PartBody(Body):
+    """Which part: an amount of two entries, named entries, or (neither) all that is left."""
+
+    amount_minor: Amount = None
+    entries: Entries | None = None
+    metadata: Metadata = None
+
+
+class CaptureChanges(PartBody):
+    """Post what a hold reserves; `final` releases the rest."""
+
+    final: bool = False
+
+
+class CaptureBody(CaptureChanges):
+    """Capture a hold."""
+
+    hold: int
+
+    def command(self, key: str | None) -> SingleCommand:
+        """Read the command; raises `Refused`."""
+        raw = _raw(self.entries)
+        return intake.capture(key, self.hold, self.amount_minor, raw, self.final, self.metadata)
+
+
+class ReleaseBody(PartBody):
+    """Release a hold."""
+
+    hold: int
+
+    def command(self, key: str | None) -> SingleCommand:
+        """Read the command; raises `Refused`."""
+        raw = _raw(self.entries)
+        return intake.release(key, self.hold, self.amount_minor, raw, self.metadata)
+
+
+class ReversalChanges(PartBody):
+    """Mirror what was posted; `override_limits` needs the permission of that name."""
+
+    override_limits: bool = False
+    reference: str | None = None
+
+
+class ReversalBody(ReversalChanges):
+    """Reverse a transaction."""
+
+    transaction: int
+
+    def command(self, key: str | None) -> SingleCommand:
+        """Read the command; raises `Refused`."""
+        return intake.reverse(
+            key,
+            self.transaction,
+            self.amount_minor,
+            _raw(self.entries),
+            self.override_limits,
+            self.reference,
+            self.metadata,
+        )
+
+
+class LedgerBody(Body):
+    """Make a ledger."""
+
+    name: str = Field(examples=["main"])
+
+
+class BatchBody(Body):
+    """Several commands.
+
+    Each is the body of its own call plus `kind`, and the identifiers that its path would have
+    (`address`, `hold`, `transaction`). In an independent batch each has its own
+    `idempotency_key`; an atomic one has the header's.
+    """
+
+    mode: Literal["atomic", "independent"] = "independent"
+    commands: list[dict[str, Any]] = Field(
+        max_length=MAX_COMMANDS_PER_BATCH,
+        examples=[
+            [
+                {
+                    "kind": "transfer",
+                    "debit_account": "platform:cash",
+                    "credit_account": "customers:42:wallet",
+                    "amount_minor": "1250",
+                    "idempotency_key": "deposit-1",
+                }
+            ]
+        ],
+    )
+
+
+type _CommandBody = (
+    OpenAccountBody
+    | UpdateAccountBody
+    | TransferBody
+    | TransactionBody
+    | HoldBody
+    | CaptureBody
+    | ReleaseBody
+    | ReversalBody
+)
+
+COMMAND_BODIES: Final[Mapping[str, type[_CommandBody]]] = {
+    "open_account": OpenAccountBody,
+    "update_account": UpdateAccountBody,
+    "transfer": TransferBody,
+    "transaction": TransactionBody,
+    "hold": HoldBody,
+    "capture": CaptureBody,
+    "release": ReleaseBody,
+    "reversal": ReversalBody,
+}
+
+
+def read_command(members: dict[str, Any]) -> SingleCommand:
+    """Read one command of a batch; raises `Refused`."""
+    fields = dict(members)
+    kind = fields.pop("kind", None)
+    key = fields.pop("idempotency_key", None)
+    shape = COMMAND_BODIES.get(kind) if isinstance(kind, str) else None
+    if shape is None:
+        raise Refused(Refusal(RefusalCode.MALFORMED, "no known kind of command", "kind"))
+    try:
+        body = shape.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Refused(Refusal(RefusalCode.MALFORMED, f"{where}: {first['msg']}", where)) from None
+    return body.command(None if key is None else intake.idempotency_key(key))

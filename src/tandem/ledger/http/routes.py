@@ -1,0 +1,283 @@
+"""Routes under `/v1/ledgers`. Each one reads a body, asks the ledger, and writes the answer."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import JSONResponse, Response
+
+from tandem.ledger import api
+from tandem.ledger.core import intake
+from tandem.ledger.core.commands import Reverse, SingleCommand
+from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
+from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.http import answers, bodies
+from tandem.ledger.http.answers import answer, written
+from tandem.ledger.local import LocalLedger
+from tandem.ledger.service import LedgerService
+from tandem.ledger.storage.port import StorageError
+from tandem.platform.auth import Permission, Principal, Require
+from tandem.platform.http import Problem
+
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description="The same key gives the first outcome again."),
+]
+Position = Annotated[int, Path(description="A position of the log.")]
+_CREATED: Final[dict[str, Any]] = {"status_code": 201, "response_model": api.Record}
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": Problem} for status in (400, 401, 403, 404, 409, 413, 422, 429, 503)
+}
+
+
+class _Filter(BaseModel):
+    """Query parameters; an unknown one is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AccountFilter(_Filter):
+    """Which accounts to list."""
+
+    prefix: str = ""
+    cursor: str | None = None
+    limit: int = DEFAULT_PAGE_SIZE
+
+
+class RecordFilter(_Filter):
+    """Which records to list."""
+
+    account: str | None = None
+    kind: str | None = None
+    cursor: str | None = None
+    limit: int = DEFAULT_PAGE_SIZE
+
+
+class BalanceAt(_Filter):
+    """When to read a balance at; neither is now."""
+
+    at_position: int | None = None
+    at_time: bodies.Time | None = None
+
+
+class TotalsAt(_Filter):
+    """When to read the trial balance at."""
+
+    at_position: int | None = None
+
+
+def create_router(service: LedgerService, require: Require) -> APIRouter:
+    """Make the routes. `require(permission)` guards them; install the handlers with `install`."""
+    router = APIRouter(prefix="/v1/ledgers", tags=["ledger"], responses=_PROBLEMS)
+    _add_ledgers(router, service, require)
+
+    async def ledger(ledger: str) -> LocalLedger:
+        return await service.ledger(ledger)
+
+    one = APIRouter(prefix="/{ledger}")
+    _add_writes(one, require, ledger)
+    _add_holds(one, require, ledger)
+    _add_batches(one, require, ledger)
+    _add_reads(one, require, ledger)
+    router.include_router(one)
+    return router
+
+
+def install(app: FastAPI) -> None:
+    """Answer refusals and storage errors as problems."""
+    app.add_exception_handler(Refused, answers.answer_refused)
+    app.add_exception_handler(StorageError, answers.answer_storage_error)
+
+
+def _add_ledgers(router: APIRouter, service: LedgerService, require: Require) -> None:
+    @router.post("", status_code=201, dependencies=[Depends(require("admin"))])
+    async def create_ledger(body: bodies.LedgerBody) -> Response:
+        """Make a ledger; making it again changes nothing."""
+        ledger = await service.create_ledger(body.name)
+        return JSONResponse({"name": ledger.name}, 201)
+
+    @router.get("", dependencies=[Depends(require("read"))])
+    async def list_ledgers() -> Response:
+        """List the ledgers by name."""
+        return JSONResponse({"items": [{"name": name} for name in await service.names()]})
+
+
+async def _run(ledger: LocalLedger, body: Any, key: str | None) -> Response:
+    return written(await ledger.execute(body.command(intake.idempotency_key(key))))
+
+
+def _add_writes(router: APIRouter, require: Require, ledger: Any) -> None:
+    guarded = [Depends(require("write"))]
+    Ledger = Annotated[LocalLedger, Depends(ledger)]  # noqa: N806 - a type
+
+    @router.post("/accounts", dependencies=guarded, **_CREATED)
+    async def open_account(
+        ledger: Ledger, body: bodies.OpenAccountBody, key: Key = None
+    ) -> Response:
+        """Open an account."""
+        return await _run(ledger, body, key)
+
+    @router.patch("/accounts/{address}", dependencies=guarded, **_CREATED)
+    async def update_account(
+        ledger: Ledger, address: str, body: bodies.AccountChanges, key: Key = None
+    ) -> Response:
+        """Freeze, reopen, close or re-limit an account."""
+        whole = bodies.UpdateAccountBody(address=address, **dict(body))
+        return await _run(ledger, whole, key)
+
+    @router.post("/transfers", dependencies=guarded, **_CREATED)
+    async def transfer(ledger: Ledger, body: bodies.TransferBody, key: Key = None) -> Response:
+        """Post a two-entry transaction."""
+        return await _run(ledger, body, key)
+
+    @router.post("/transactions", dependencies=guarded, **_CREATED)
+    async def post_transaction(
+        ledger: Ledger, body: bodies.TransactionBody, key: Key = None
+    ) -> Response:
+        """Post a transaction."""
+        return await _run(ledger, body, key)
+
+
+def _add_holds(router: APIRouter, require: Require, ledger: Any) -> None:
+    guarded = [Depends(require("write"))]
+    Ledger = Annotated[LocalLedger, Depends(ledger)]  # noqa: N806 - a type
+
+    @router.post("/holds", dependencies=guarded, **_CREATED)
+    async def hold(ledger: Ledger, body: bodies.HoldBody, key: Key = None) -> Response:
+        """Reserve a transaction."""
+        return await _run(ledger, body, key)
+
+    @router.post("/holds/{position}/captures", dependencies=guarded, **_CREATED)
+    async def capture(
+        ledger: Ledger, position: Position, body: bodies.CaptureChanges, key: Key = None
+    ) -> Response:
+        """Post what a hold reserves."""
+        return await _run(ledger, bodies.CaptureBody(hold=position, **dict(body)), key)
+
+    @router.post("/holds/{position}/releases", dependencies=guarded, **_CREATED)
+    async def release(
+        ledger: Ledger, position: Position, body: bodies.PartBody, key: Key = None
+    ) -> Response:
+        """Give back what a hold still reserves."""
+        return await _run(ledger, bodies.ReleaseBody(hold=position, **dict(body)), key)
+
+    @router.post("/transactions/{position}/reversals", **_CREATED)
+    async def reverse(
+        principal: Annotated[Principal, Depends(require("write"))],
+        ledger: Ledger,
+        position: Position,
+        body: bodies.ReversalChanges,
+        key: Key = None,
+    ) -> Response:
+        """Mirror a posted transaction."""
+        if body.override_limits:
+            _may_override(principal)
+        return await _run(ledger, bodies.ReversalBody(transaction=position, **dict(body)), key)
+
+
+def _add_batches(router: APIRouter, require: Require, ledger: Any) -> None:
+    @router.post("/batches", response_model=dict[str, list[api.Receipt]])
+    async def submit_batch(
+        principal: Annotated[Principal, Depends(require("write"))],
+        ledger: Annotated[LocalLedger, Depends(ledger)],
+        body: bodies.BatchBody,
+        key: Key = None,
+    ) -> Response:
+        """Submit several commands, atomic or independent."""
+        if body.mode == "atomic":
+            commands = [
+                _read(principal, members, index) for index, members in enumerate(body.commands)
+            ]
+            return answers.receipts(
+                await ledger.submit_batch(commands, mode=body.mode, idempotency_key=key)
+            )
+        read = [_try_read(principal, members) for members in body.commands]
+        commands = [command for command in read if not isinstance(command, Refusal)]
+        made = iter(await ledger.submit_batch(commands) if commands else [])
+        return answers.receipts(
+            [
+                api.Receipt(None, None, replayed=False, refusal=one)
+                if isinstance(one, Refusal)
+                else next(made)
+                for one in read
+            ]
+        )
+
+
+def _may_override(principal: Principal) -> None:
+    if Permission.OVERRIDE_LIMITS not in principal.permissions:
+        detail = "the key lacks the permission override_limits"
+        raise Refused(Refusal(RefusalCode.FORBIDDEN, detail, "override_limits"))
+
+
+def _read(principal: Principal, members: dict[str, Any], index: int) -> SingleCommand:
+    try:
+        command = bodies.read_command(members)
+        if isinstance(command, Reverse) and command.override_limits:
+            _may_override(principal)
+    except Refused as error:
+        refusal = error.refusal
+        field = f"commands[{index}]" + (f".{refusal.field}" if refusal.field else "")
+        raise Refused(Refusal(refusal.code, refusal.detail, field, refusal.index)) from None
+    return command
+
+
+def _try_read(principal: Principal, members: dict[str, Any]) -> SingleCommand | Refusal:
+    """Read a command of an independent batch: one that is refused does not stop the others."""
+    try:
+        command = bodies.read_command(members)
+        if isinstance(command, Reverse) and command.override_limits:
+            _may_override(principal)
+        intake.idempotency_key(command.key)
+    except Refused as error:
+        return error.refusal
+    return command
+
+
+def _add_reads(router: APIRouter, require: Require, ledger: Any) -> None:
+    guarded = [Depends(require("read"))]
+    Ledger = Annotated[LocalLedger, Depends(ledger)]  # noqa: N806 - a type
+
+    @router.get("/accounts", dependencies=guarded, response_model=api.AccountPage)
+    async def list_accounts(ledger: Ledger, chosen: Annotated[AccountFilter, Query()]) -> Response:
+        """List accounts by address."""
+        return answer(await ledger.accounts(**dict(chosen)))
+
+    @router.get("/accounts/{address}", dependencies=guarded, response_model=api.Account)
+    async def read_account(ledger: Ledger, address: str) -> Response:
+        """Look an account up."""
+        return answer(await ledger.account(address))
+
+    @router.get(
+        "/accounts/{address}/balance", dependencies=guarded, response_model=api.AccountBalance
+    )
+    async def read_balance(
+        ledger: Ledger, address: str, when: Annotated[BalanceAt, Query()]
+    ) -> Response:
+        """Balance now, at a position, or at a past time."""
+        return answer(await ledger.balance(address, **dict(when)))
+
+    @router.get("/records", dependencies=guarded, response_model=api.RecordPage)
+    async def list_records(ledger: Ledger, chosen: Annotated[RecordFilter, Query()]) -> Response:
+        """List records in commit order."""
+        return answer(await ledger.records(**dict(chosen)))
+
+    @router.get("/records/{position}", dependencies=guarded, response_model=api.Record)
+    async def read_record(ledger: Ledger, position: Position) -> Response:
+        """Look a record up."""
+        return answer(await ledger.transaction(position))
+
+    @router.get("/holds/{position}", dependencies=guarded, response_model=api.Hold)
+    async def read_hold(ledger: Ledger, position: Position) -> Response:
+        """Where a hold stands now."""
+        return answer(await ledger.hold_state(position))
+
+    @router.get("/trial-balance", dependencies=guarded, response_model=api.TrialBalance)
+    async def trial_balance(ledger: Ledger, when: Annotated[TotalsAt, Query()]) -> Response:
+        """Sum every account per asset."""
+        return answer(await ledger.trial_balance(**dict(when)))
+
+    @router.get("/verification", dependencies=guarded, response_model=api.Verification)
+    async def verify(ledger: Ledger) -> Response:
+        """Recompute every invariant from the stored bytes. Reads the whole log."""
+        return answer(await ledger.verify())

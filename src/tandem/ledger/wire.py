@@ -1,0 +1,122 @@
+"""Commands and entries as members of JSON bodies: the client's half of `http.bodies`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tandem.ledger.api import Entry
+from tandem.ledger.core.commands import (
+    Capture,
+    Limit,
+    OpenAccount,
+    PlaceHold,
+    Post,
+    Release,
+    RequestedEntry,
+    Reverse,
+    SingleCommand,
+    UpdateAccount,
+)
+from tandem.ledger.core.intake import NO_LIMIT
+from tandem.ledger.times import from_us
+
+
+def present(**members: Any) -> dict[str, Any]:
+    """Leave out what is None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def entry_members(entries: Sequence[Entry] | None) -> list[dict[str, Any]] | None:
+    """Write entries of the interface."""
+    if entries is None:
+        return None
+    return [
+        present(
+            account=entry.account,
+            direction=entry.direction,
+            amount_minor=entry.amount_minor,
+            asset=entry.asset,
+        )
+        for entry in entries
+    ]
+
+
+def _requested(entries: Sequence[RequestedEntry] | None) -> list[dict[str, Any]] | None:
+    return entry_members(None if entries is None else [Entry(*entry) for entry in entries])
+
+
+def _limit(limit: Limit | None) -> int | str | None:
+    if limit is None:
+        return None
+    return NO_LIMIT if limit.balance_minor is None else limit.balance_minor
+
+
+def command_members(command: SingleCommand) -> dict[str, Any]:
+    """Write a command of a batch."""
+    return present(idempotency_key=command.key, **_members(command))
+
+
+def _members(command: SingleCommand) -> dict[str, Any]:
+    match command:
+        case Post():
+            return {
+                "kind": "transaction",
+                "entries": _requested(command.entries),
+                "reference": command.reference,
+                "metadata": dict(command.metadata) or None,
+            }
+        case PlaceHold():
+            expires_at_us = command.expires_at_us
+            return {
+                "kind": "hold",
+                "entries": _requested(command.entries),
+                "expires_at": None if expires_at_us is None else from_us(expires_at_us).isoformat(),
+                "capture_limit_minor": command.capture_limit_minor,
+                "reference": command.reference,
+                "metadata": dict(command.metadata) or None,
+            }
+        case OpenAccount() | UpdateAccount():
+            return _account_members(command)
+        case Capture() | Release() | Reverse():
+            return _part_members(command)
+
+
+def _account_members(command: OpenAccount | UpdateAccount) -> dict[str, Any]:
+    if isinstance(command, OpenAccount):
+        return {
+            "kind": "open_account",
+            "address": command.address,
+            "asset": command.asset,
+            "account_class": command.account_class,
+            "min_balance_minor": command.min_balance_minor,
+            "max_balance_minor": command.max_balance_minor,
+            "metadata": dict(command.metadata) or None,
+        }
+    return {
+        "kind": "update_account",
+        "address": command.address,
+        "status": command.status,
+        "min_balance_minor": _limit(command.min_balance),
+        "max_balance_minor": _limit(command.max_balance),
+        "metadata": None if command.metadata is None else dict(command.metadata),
+    }
+
+
+def _part_members(command: Capture | Release | Reverse) -> dict[str, Any]:
+    members = {
+        "amount_minor": command.amount_minor,
+        "entries": _requested(command.entries),
+        "metadata": dict(command.metadata) or None,
+    }
+    match command:
+        case Capture():
+            return {"kind": "capture", "hold": command.hold, "final": command.final, **members}
+        case Release():
+            return {"kind": "release", "hold": command.hold, **members}
+        case Reverse():
+            return {
+                "kind": "reversal",
+                "transaction": command.transaction,
+                "override_limits": command.override_limits,
+                "reference": command.reference,
+                **members,
+            }

@@ -1,0 +1,32 @@
+"""What the layers raise themselves.
+
+ResilienceError
+├── Rejected           the call was not made
+└── AttemptTimedOut    the attempt took longer than it was given
+"""
+
+from enum import StrEnum
+
+
+class RejectReason(StrEnum):
+    """Which layer said no."""
+
+    BREAKER_OPEN = "breaker_open"
+    CONCURRENCY = "concurrency"
+    HOLD_OFF = "hold_off"
+
+
+class ResilienceError(Exception):
+    """A layer's own error, as against those of the call it wraps."""
+
+
+class Rejected(ResilienceError):  # noqa: N818 - a decision, named as one
+    """The call was not made; it says nothing about the other side's health."""
+
+    def __init__(self, reason: RejectReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class AttemptTimedOut(ResilienceError):  # noqa: N818 - an outcome, named as one
+    """The attempt took longer than it was given."""

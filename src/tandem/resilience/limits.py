@@ -1,0 +1,25 @@
+"""Every limit and default of the resilience package, in one place."""
+
+from typing import Final
+
+# The retry budget: a burst of this many, and then one retry for every ten successes.
+BUDGET_TOKENS_MAX: Final = 10.0
+BUDGET_TOKENS_PER_SUCCESS: Final = 0.1
+
+# Backoff between attempts, and how long a server may ask us to wait.
+BACKOFF_BASE_S: Final = 0.05
+BACKOFF_CAP_S: Final = 0.5
+BACKOFF_DOUBLINGS_MAX: Final = 16
+RETRY_AFTER_S_MAX: Final = 3_600.0
+RETRY_AFTER_CHARS_MAX: Final = 64
+
+# The breaker.
+BREAKER_BUCKETS: Final = 10
+BREAK_FIRST_S: Final = 1.0
+BREAK_CAP_S: Final = 8.0
+# A break lasts at least this share of its full length; the rest is chance, so that many processes
+# do not probe at once.
+BREAK_SHARE_MIN: Final = 0.75
+
+# The longest that a provider can tell us to stay away.
+HOLD_OFF_S_MAX: Final = 86_400.0

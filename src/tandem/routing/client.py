@@ -1,0 +1,179 @@
+"""The Python client of the routing API; everything that its users need is named here.
+
+    async with RoutingClient("http://127.0.0.1:8650", api_key) as routes:
+        result = await routes.plan([Coordinate(24.94, 60.17), Coordinate(24.95, 60.175)])
+
+It does not retry: the gateway behind the API does, within the deadline that it is given.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tandem.resilience.deadline import Deadline
+from tandem.routing import wire
+from tandem.routing.domain.coordinate import Coordinate
+from tandem.routing.domain.errors import (
+    REFUSALS,
+    AuthFailed,
+    BadPayload,
+    ConnectFailed,
+    GatewayHtml,
+    InvalidRequest,
+    NoRoute,
+    NotSnapped,
+    OutOfCoverage,
+    Overloaded,
+    PlanForbidden,
+    ReadTimeout,
+    Refusal,
+    RoutingError,
+    ServerError,
+    TooLong,
+    Truncated,
+)
+from tandem.routing.domain.request import BicycleProfile
+from tandem.routing.domain.route import Freshness, Leg, Route, RouteResult, RouteWarning
+from tandem.routing.exchange import Answer, Exchange
+from tandem.routing.limits import (
+    CLIENT_GRACE_MS,
+    CLIENT_TIMEOUT_MS,
+    DEADLINE_MS_DEFAULT,
+    ERROR_TEXT_CHARS_MAX,
+)
+
+__all__ = [
+    "AuthFailed",
+    "BadPayload",
+    "BicycleProfile",
+    "ConnectFailed",
+    "Coordinate",
+    "Freshness",
+    "GatewayHtml",
+    "InvalidRequest",
+    "Leg",
+    "NoRoute",
+    "NotSnapped",
+    "OutOfCoverage",
+    "Overloaded",
+    "PlanForbidden",
+    "ReadTimeout",
+    "Refusal",
+    "Route",
+    "RouteResult",
+    "RouteWarning",
+    "RoutingClient",
+    "RoutingError",
+    "ServerError",
+    "TooLong",
+    "Truncated",
+]
+
+_BY_STATUS: Final[Mapping[int, type[RoutingError]]] = {
+    400: InvalidRequest,
+    401: AuthFailed,
+    403: PlanForbidden,
+    413: InvalidRequest,
+    503: Overloaded,
+}
+
+
+class RoutingClient:
+    """Plans routes over HTTP; an asynchronous context manager."""
+
+    def __init__(self, base_url: str, api_key: str, *, timeout_ms: int = CLIENT_TIMEOUT_MS) -> None:
+        """Prepare; no call takes longer than `timeout_ms`, whatever its own deadline."""
+        self._exchange = Exchange(base_url)
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._timeout_ms = timeout_ms
+
+    async def __aenter__(self) -> Self:
+        await self._exchange.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._exchange.__aexit__(exc_type, exc_value, traceback)
+
+    async def plan(
+        self,
+        waypoints: Sequence[Coordinate],
+        *,
+        profile: str = BicycleProfile.TOURING,
+        deadline_ms: int = DEADLINE_MS_DEFAULT,
+    ) -> RouteResult:
+        """Plan a bicycle route through the waypoints, in their order.
+
+        The server answers within `deadline_ms`, if need be with a degraded route; a grace for the
+        way there and back comes on top.
+
+        Raises:
+            InvalidRequest: The request makes no sense.
+            NoRoute, NotSnapped, OutOfCoverage, TooLong: There is no such route.
+            AuthFailed, PlanForbidden: The API key is unknown, or not for routes.
+            ConnectFailed, ReadTimeout, Truncated, BadPayload: No whole, sane answer came.
+            Overloaded, ServerError, GatewayHtml: The server could not answer.
+        """
+        content = _request(waypoints, profile, deadline_ms)
+        deadline = Deadline.after_ms(min(self._timeout_ms, deadline_ms + CLIENT_GRACE_MS))
+        answer = await self._exchange.post(
+            "/v1/routes:plan",
+            content,
+            media_type="application/json",
+            headers=self._headers,
+            deadline=deadline,
+        )
+        if answer.status != 200:  # noqa: PLR2004 - the HTTP status OK
+            raise _error(answer)
+        try:
+            return wire.PlanAnswer.model_validate_json(answer.body).to_domain()
+        except ValueError as error:
+            raise BadPayload("the server's answer is not as documented") from error
+
+
+class _Problem(BaseModel):
+    """What is read of a problem; all of it may be missing."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    code: str = ""
+    title: str = ""
+    detail: str = ""
+    field: str | None = None
+    point_index: int | None = None
+
+
+def _request(waypoints: Sequence[Coordinate], profile: str, deadline_ms: int) -> bytes:
+    try:
+        request = wire.PlanRequest(
+            waypoints=[wire.Waypoint(lon=place.lon, lat=place.lat) for place in waypoints],
+            profile=BicycleProfile(profile),
+            deadline_ms=deadline_ms,
+        )
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(step) for step in first["loc"])
+        raise InvalidRequest(f"{field}: {first['msg']}", field=field) from error
+    except ValueError as error:
+        raise InvalidRequest(f"profile: there is no {profile!r}", field="profile") from error
+    return request.model_dump_json().encode()
+
+
+def _error(answer: Answer) -> RoutingError:
+    try:
+        problem = _Problem.model_validate_json(answer.body if answer.is_json else b"")
+    except ValidationError:
+        return GatewayHtml(f"something answered {answer.status} in place of the server")
+    message = (problem.detail or problem.title or f"status {answer.status}")[:ERROR_TEXT_CHARS_MAX]
+    kind: type[RoutingError] | None = REFUSALS.get(problem.code)
+    if kind is None:
+        kind = _BY_STATUS.get(answer.status, ServerError)
+    if issubclass(kind, Refusal):
+        return kind(message, field=problem.field, point_index=problem.point_index)
+    return kind(message)

@@ -1,0 +1,143 @@
+"""One bounded HTTP exchange: what the providers' adapters and our own client have in common.
+
+Bounded in time as a whole, in the decoded bytes of the answer and in connections. It follows no
+redirect, takes no proxy or password from the environment and talks to one host, so a credential
+never goes elsewhere. What the answer means is not decided here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+import httpx2
+
+from tandem.resilience.deadline import Deadline
+from tandem.routing.domain.errors import (
+    BadPayload,
+    ConnectFailed,
+    LocallyRejected,
+    ReadTimeout,
+    RoutingError,
+    Truncated,
+)
+from tandem.routing.limits import BODY_BYTES_MAX, CONNECTIONS_MAX, KEEPALIVE_EXPIRY_S
+
+JSON_TYPES: Final = frozenset({"application/json", "application/problem+json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; `media_type` is lower-case and without parameters. Bodies are not shown."""
+
+    status: int
+    media_type: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def is_json(self) -> bool:
+        """Tell whether it says of itself that it is JSON."""
+        return self.media_type in JSON_TYPES
+
+
+class Exchange:
+    """Requests to one base URL; an asynchronous context manager."""
+
+    def __init__(self, base_url: str, *, connections_max: int = CONNECTIONS_MAX) -> None:
+        """Prepare; raises ValueError where the URL is not one of http or https with a host."""
+        url = httpx2.URL(base_url)
+        if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+            raise ValueError("the base URL must be http or https, with a host and no password")
+        self._origin = (url.scheme, url.host, url.port)
+        self._base_url = str(url).rstrip("/")
+        self._client = httpx2.AsyncClient(
+            limits=httpx2.Limits(
+                max_connections=connections_max,
+                max_keepalive_connections=connections_max,
+                keepalive_expiry=KEEPALIVE_EXPIRY_S,
+            ),
+            # Only what is surely decoded in small pieces is asked for.
+            headers={"Accept-Encoding": "gzip", "User-Agent": "tandem-routing"},
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.__aexit__(exc_type, exc_value, traceback)
+
+    async def post(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        media_type: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+    ) -> Answer:
+        """Send and return the whole answer, whatever its status.
+
+        Raises:
+            ConnectFailed: The host cannot be reached, or went away.
+            ReadTimeout: The answer was not whole at the deadline.
+            Truncated: The answer broke off.
+            BadPayload: The answer is too large, or its encoding broken.
+            LocallyRejected: All connections are in use.
+        """
+        url = httpx2.URL(self._base_url + path)
+        if (url.scheme, url.host, url.port) != self._origin:
+            raise ValueError("a request may go to its own host only")
+        request = self._client.build_request(
+            "POST",
+            url,
+            content=content,
+            headers={**headers, "Content-Type": media_type, "Accept": ", ".join(JSON_TYPES)},
+            timeout=httpx2.Timeout(max(deadline.remaining_s(), 0.001)),
+        )
+        try:
+            async with deadline.scope():
+                return await self._send(request)
+        except TimeoutError as error:
+            raise ReadTimeout("the answer was not whole in time") from error
+        except httpx2.HTTPError as error:
+            raise _translated(error) from error
+
+    async def _send(self, request: httpx2.Request) -> Answer:
+        response = await self._client.send(request, stream=True)
+        try:
+            pieces, size_bytes = [], 0
+            async for piece in response.aiter_bytes():
+                size_bytes += len(piece)
+                if size_bytes > BODY_BYTES_MAX:
+                    raise BadPayload(f"the answer has more than {BODY_BYTES_MAX} bytes")
+                pieces.append(piece)
+        finally:
+            await response.aclose()
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return Answer(response.status_code, media_type, response.headers, b"".join(pieces))
+
+
+def _translated(error: httpx2.HTTPError) -> RoutingError:
+    """Name a failure of the transport; its own text may hold what was sent, and is left out."""
+    match error:
+        case httpx2.PoolTimeout():
+            return LocallyRejected("all connections are in use")
+        case httpx2.ConnectError() | httpx2.ConnectTimeout():
+            return ConnectFailed("the host cannot be reached")
+        case httpx2.TimeoutException():
+            return ReadTimeout("the answer was not whole in time")
+        case httpx2.RemoteProtocolError():
+            return Truncated("the answer broke off or was no HTTP")
+        case httpx2.DecodingError():
+            return BadPayload("the answer's encoding is broken")
+        case _:
+            return ConnectFailed("the connection failed")

@@ -1,0 +1,85 @@
+"""Every limit and fixed policy of the routing package, in one place."""
+
+from typing import Final
+
+# Requests.
+WAYPOINTS_MIN: Final = 2
+WAYPOINTS_MAX: Final = 50
+DEADLINE_MS_MIN: Final = 50
+DEADLINE_MS_DEFAULT: Final = 2_000
+DEADLINE_MS_MAX: Final = 30_000
+
+# The time of one call. A provider that has others behind it may use only a share of what is left,
+# so that a fallback can still answer in time; the margin is kept for building the answer.
+ATTEMPT_TIMEOUT_MS: Final = 1_000
+PRIMARY_TIME_SHARE: Final = 0.6
+ANSWER_MARGIN_MS: Final = 25
+TOKEN_EXCHANGE_TIMEOUT_MS: Final = 1_000
+TOKEN_EXPIRY_MARGIN_S: Final = 30.0
+TOKEN_LIFETIME_S_MAX: Final = 86_400
+TOKEN_CHARS_MAX: Final = 8_192
+
+# Connections and bodies.
+CONNECTIONS_MAX: Final = 32
+KEEPALIVE_EXPIRY_S: Final = 15.0
+BODY_BYTES_MAX: Final = 4 * 1024 * 1024
+ERROR_TEXT_CHARS_MAX: Final = 500
+
+# Concurrency towards one provider.
+PROVIDER_IN_FLIGHT_MAX: Final = 32
+
+# Retries and the breaker of one provider.
+ATTEMPTS_MAX: Final = 3
+BREAKER_WINDOW_S: Final = 10.0
+BREAKER_CALLS_MIN: Final = 10
+BREAKER_FAILURE_RATIO: Final = 0.5
+# How long to hold off after a refusal that says nothing, or nothing sane, about when to come back.
+HOLD_OFF_RATE_LIMITED_S: Final = 1.0
+HOLD_OFF_AUTH_FAILED_S: Final = 30.0
+HOLD_OFF_QUOTA_EXHAUSTED_S: Final = 900.0
+# A reply of 429 that asks for a longer wait than this is about the quota, whatever it says.
+RATE_LIMIT_WAIT_S_MAX: Final = 60.0
+
+# Caches. Entries are kept for the stale time and count as fresh for the fresh time.
+CACHE_ENTRIES_MAX: Final = 2_048
+CACHE_FRESH_S: Final = 300.0
+CACHE_STALE_S: Final = 86_400.0
+NEGATIVE_ENTRIES_MAX: Final = 2_048
+NEGATIVE_REFUSAL_S: Final = 600.0
+NEGATIVE_TIMEOUT_S: Final = 60.0
+# Coordinates are rounded to this many decimals in cache keys: about ten centimetres.
+KEY_DECIMALS: Final = 6
+
+# Geometry.
+VERTICES_MAX: Final = 200_000
+LEGS_MAX: Final = WAYPOINTS_MAX - 1
+WARNINGS_MAX: Final = 20
+WARNING_CHARS_MAX: Final = 200
+ATTRIBUTIONS_MAX: Final = 10
+ATTRIBUTION_CHARS_MAX: Final = 300
+
+# What a believable route looks like.
+SPEED_KMH_MIN: Final = 1.0
+SPEED_KMH_MAX: Final = 80.0
+SPEED_CHECK_DISTANCE_M_MIN: Final = 50.0
+END_OFFSET_M_MAX: Final = 500.0
+LENGTH_RATIO_MAX: Final = 1.25
+LENGTH_SLACK_M: Final = 100.0
+DISTANCE_M_MAX: Final = 2_000_000.0
+CLIMB_SLACK_M: Final = 100.0
+CLIMB_PER_METRE_MAX: Final = 0.3
+
+# Heights that differ by less are the terrain's rounding, and no climb.
+CLIMB_NOISE_M: Final = 1.0
+# How far from the network a waypoint may lie.
+SNAP_RADIUS_M: Final = 350.0
+
+# The estimate: what a bicycle route is longer than the straight line, and how fast one rides it.
+ESTIMATE_DETOUR_FACTOR: Final = 1.35
+ESTIMATE_SPEED_KMH_TOURING: Final = 16.0
+ESTIMATE_SPEED_KMH_ROAD: Final = 20.0
+ESTIMATE_SPEED_KMH_MTB: Final = 14.0
+
+# The client's patience: as a whole, and beyond the deadline that it gives to the server.
+CLIENT_TIMEOUT_MS: Final = 10_000
+CLIENT_GRACE_MS: Final = 500

@@ -1,0 +1,68 @@
+"""The sandbox's own switches, which the real provider does not have: faults and counters."""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tandem.sandbox.faults import FaultPlan, Faults
+from tandem.sandbox.problems import ApiProblem, Code
+from tandem.sandbox.requests import read_model
+from tandem.sandbox.traffic import Traffic
+
+type Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Admin:
+    """`/admin/…`, for the bearer of the admin token only."""
+
+    def __init__(self, token: str, faults: Faults, traffic: Traffic) -> None:
+        self._token_digest = _digest(token)
+        self._faults = faults
+        self._traffic = traffic
+
+    def routes(self) -> list[Route]:
+        """Return the HTTP routes."""
+        return [
+            Route("/admin/faults", self._only_admin(self._put_faults), methods=["PUT"]),
+            Route("/admin/faults", self._only_admin(self._get_faults), methods=["GET"]),
+            Route("/admin/faults", self._only_admin(self._delete_faults), methods=["DELETE"]),
+            Route("/admin/stats", self._only_admin(self._get_stats), methods=["GET"]),
+            Route("/admin/stats", self._only_admin(self._delete_stats), methods=["DELETE"]),
+        ]
+
+    def _only_admin(self, endpoint: Endpoint) -> Endpoint:
+        async def guarded(request: Request) -> Response:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            is_admin = hmac.compare_digest(_digest(token), self._token_digest)
+            if scheme.lower() != "bearer" or not is_admin:
+                challenge = {"WWW-Authenticate": 'Bearer realm="sandbox"'}
+                raise ApiProblem(Code.AUTH_INVALID, "the admin token is needed", headers=challenge)
+            return await endpoint(request)
+
+        return guarded
+
+    async def _put_faults(self, request: Request) -> Response:
+        self._faults.replace(await read_model(request, FaultPlan))
+        return await self._get_faults(request)
+
+    async def _get_faults(self, _request: Request) -> Response:
+        return JSONResponse(self._faults.plan.model_dump(mode="json"))
+
+    async def _delete_faults(self, _request: Request) -> Response:
+        self._faults.replace(FaultPlan())
+        return Response(status_code=204)
+
+    async def _get_stats(self, _request: Request) -> Response:
+        return JSONResponse({"endpoints": self._traffic.members()})
+
+    async def _delete_stats(self, _request: Request) -> Response:
+        self._traffic.forget()
+        return Response(status_code=204)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

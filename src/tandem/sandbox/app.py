@@ -1,0 +1,118 @@
+"""The sandbox as one ASGI application."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tandem.sandbox import limits
+from tandem.sandbox.admin import Admin
+from tandem.sandbox.engine import Engine, EngineFailure, open_client
+from tandem.sandbox.faults import Faults
+from tandem.sandbox.injection import InjectFaults
+from tandem.sandbox.keys import Client, ConfigurationError, Keyring
+from tandem.sandbox.problems import ApiProblem, Code
+from tandem.sandbox.traffic import Traffic, WatchTraffic
+from tandem.sandbox.v2.compute import RouteComputer
+from tandem.sandbox.v2.endpoints import PATHS, PREFIX, Endpoints
+from tandem.sandbox.v2.gate import Gate
+
+_log = structlog.get_logger(__name__)
+_NOT_FOUND, _METHOD_NOT_ALLOWED = 404, 405
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """What a sandbox is made of; the token and the clients' secrets do not show."""
+
+    valhalla_url: str
+    clients: tuple[Client, ...]
+    admin_token: str = field(repr=False)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.admin_token) < limits.SECRET_CHARS_MIN:
+            raise ConfigurationError(
+                f"the admin token must have at least {limits.SECRET_CHARS_MIN} letters"
+            )
+
+
+@asynccontextmanager
+async def open_sandbox(
+    config: SandboxConfig,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    new_token: Callable[[], str] = lambda: f"bt_{secrets.token_urlsafe(32)}",
+    new_request_id: Callable[[], str] = lambda: f"req_{secrets.token_hex(12)}",
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> AsyncIterator[Starlette]:
+    """Give the application, with its connections to the engine open around it."""
+    async with open_client(config.valhalla_url) as client:
+        engine = Engine(client)
+        keyring = Keyring(config.clients, clock, new_token)
+        faults, traffic = Faults(config.seed), Traffic(PATHS)
+        endpoints = Endpoints(keyring, Gate(keyring, clock), RouteComputer(engine))
+        yield Starlette(
+            routes=[
+                *endpoints.routes(),
+                *Admin(config.admin_token, faults, traffic).routes(),
+                *_health(engine),
+            ],
+            middleware=[
+                Middleware(WatchTraffic, traffic=traffic, prefix=PREFIX, new_id=new_request_id),
+                Middleware(
+                    InjectFaults, faults=faults, traffic=traffic, prefix=PREFIX, sleep=sleep
+                ),
+                # Innermost: the framework's own place for this is outside of what counts answers.
+                Middleware(ExceptionMiddleware, handlers={Exception: _on_error}),
+            ],
+            exception_handlers={
+                ApiProblem: _on_problem,
+                HTTPException: _on_http_exception,
+            },
+        )
+
+
+def _health(engine: Engine) -> list[Route]:
+    async def live(_request: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def ready(_request: Request) -> Response:
+        try:
+            version = await engine.data_version()
+        except EngineFailure as error:
+            raise ApiProblem(Code.MAINTENANCE, "the engine does not answer") from error
+        return JSONResponse({"status": "ready", "data_version": version})
+
+    return [Route("/health/live", live), Route("/health/ready", ready)]
+
+
+def _on_error(request: Request, error: Exception) -> Response:
+    _log.error("unhandled error", path=request.url.path, exc_info=error)
+    return _on_problem(request, ApiProblem(Code.INTERNAL))
+
+
+def _on_problem(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiProblem):  # the registration rules it out; mypy does not know
+        raise error
+    trace_id = getattr(request.state, "request_id", "-")
+    return error.response(instance=request.url.path, trace_id=trace_id)
+
+
+def _on_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):  # as above
+        raise error
+    codes = {_NOT_FOUND: Code.REQUEST_NOT_FOUND, _METHOD_NOT_ALLOWED: Code.REQUEST_METHOD}
+    code = codes.get(error.status_code, Code.REQUEST_MALFORMED)
+    return _on_problem(request, ApiProblem(code, headers=error.headers or {}))

@@ -1,0 +1,106 @@
+"""What reached the sandbox and what it answered, by endpoint; and a name for each request."""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_REQUEST_ID_HEADER: Final = "Bikemap-Request-Id"
+# Counted where a request got no status line at all.
+_NO_ANSWER: Final = "none"
+_OTHER: Final = "other"
+
+
+@dataclass(slots=True)
+class EndpointTraffic:
+    """The requests to one endpoint; `faults` counts those that were made to go wrong, by kind."""
+
+    attempts: int = 0
+    in_flight: int = 0
+    in_flight_peak: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def members(self) -> dict[str, Any]:
+        """Return the JSON members."""
+        return {
+            "attempts": self.attempts,
+            "in_flight": self.in_flight,
+            "in_flight_peak": self.in_flight_peak,
+            "by_status": dict(sorted(self.by_status.items())),
+            "faults": dict(sorted(self.faults.items())),
+        }
+
+
+class Traffic:
+    """Counters for the provider's endpoints; whatever else is asked counts as `other`."""
+
+    def __init__(self, endpoints: Collection[str]) -> None:
+        self._known = frozenset(endpoints)
+        self._by_endpoint: dict[str, EndpointTraffic] = {}
+
+    def of(self, path: str) -> EndpointTraffic:
+        """Return the counters that a path belongs to."""
+        endpoint = path if path in self._known else _OTHER
+        return self._by_endpoint.setdefault(endpoint, EndpointTraffic())
+
+    def forget(self) -> None:
+        """Set the counters to zero; what is in flight stays."""
+        for path, traffic in self._by_endpoint.items():
+            now = traffic.in_flight
+            fresh = EndpointTraffic(in_flight=now, in_flight_peak=now)
+            self._by_endpoint[path] = fresh
+
+    def members(self) -> dict[str, Any]:
+        """Return the JSON members by endpoint."""
+        return {path: traffic.members() for path, traffic in sorted(self._by_endpoint.items())}
+
+
+class WatchTraffic:
+    """Counts requests under a prefix and names each of them in its answer's head."""
+
+    def __init__(
+        self, app: ASGIApp, traffic: Traffic, prefix: str, new_id: Callable[[], str]
+    ) -> None:
+        self.app = app
+        self.traffic = traffic
+        self.prefix = prefix
+        self.new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http" or not scope["path"].startswith(self.prefix):
+            await self.app(scope, receive, send)
+            return
+        request_id = self.new_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = _NO_ANSWER
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+                MutableHeaders(scope=message)[_REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        path = scope["path"]
+        self._begin(path)
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            self._end(path, status)
+
+    def _begin(self, path: str) -> None:
+        traffic = self.traffic.of(path)
+        traffic.attempts += 1
+        traffic.in_flight += 1
+        traffic.in_flight_peak = max(traffic.in_flight_peak, traffic.in_flight)
+
+    def _end(self, path: str, status: str) -> None:
+        # Looked up again: the counters may have been replaced meanwhile.
+        traffic = self.traffic.of(path)
+        traffic.in_flight -= 1
+        traffic.by_status[status] += 1

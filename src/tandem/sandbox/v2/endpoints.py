@@ -1,0 +1,98 @@
+"""The routes of version 2 and what stands behind each."""
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tandem.sandbox import limits
+from tandem.sandbox.keys import Keyring
+from tandem.sandbox.requests import read_model
+from tandem.sandbox.v2.compute import ATTRIBUTION, RouteComputer, cost_credits, coverage
+from tandem.sandbox.v2.gate import Gate, Pass
+from tandem.sandbox.v2.requests import (
+    Avoidance,
+    ComputeRequest,
+    GeometryFormat,
+    Include,
+    Profile,
+    SurfacePreference,
+)
+from tandem.sandbox.v2.token import TokenEndpoint
+
+PREFIX: Final = "/v2/"
+TOKEN_PATH: Final = "/v2/oauth2/token"  # noqa: S105 - a path, not a token
+COMPUTE_PATH: Final = "/v2/routes:compute"
+CAPABILITIES_PATH: Final = "/v2/capabilities"
+QUOTA_PATH: Final = "/v2/quota"
+PATHS: Final = (TOKEN_PATH, COMPUTE_PATH, CAPABILITIES_PATH, QUOTA_PATH)
+
+_CACHE_ROUTES: Final = "private, max-age=300, stale-while-revalidate=3600, stale-if-error=86400"
+
+
+class Endpoints:
+    """Version 2 on an engine, for the clients of a keyring."""
+
+    def __init__(self, keyring: Keyring, gate: Gate, computer: RouteComputer) -> None:
+        self._keyring = keyring
+        self._gate = gate
+        self._computer = computer
+
+    def routes(self) -> list[Route]:
+        """Return the HTTP routes."""
+        guard = self._gate.guard
+        return [
+            Route(TOKEN_PATH, TokenEndpoint(self._keyring).answer, methods=["POST"]),
+            Route(COMPUTE_PATH, guard(self._compute), methods=["POST"]),
+            Route(CAPABILITIES_PATH, guard(self._capabilities), methods=["GET"]),
+            Route(QUOTA_PATH, guard(self._quota), methods=["GET"]),
+        ]
+
+    async def _compute(self, request: Request, admitted: Pass) -> Response:
+        wanted = await read_model(request, ComputeRequest)
+        self._gate.charge(admitted, cost_credits(wanted))
+        try:
+            answer = await self._computer.compute(wanted)
+        except BaseException:
+            self._gate.refund(admitted)
+            raise
+        headers = {"Cache-Control": _CACHE_ROUTES}
+        return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+    async def _capabilities(self, _request: Request, admitted: Pass) -> Response:
+        return JSONResponse(capabilities(admitted))
+
+    async def _quota(self, _request: Request, admitted: Pass) -> Response:
+        return JSONResponse(self._gate.quota(admitted))
+
+
+def capabilities(admitted: Pass) -> dict[str, Any]:
+    """Say what the service and the caller's plan can do."""
+    area, plan = coverage(), admitted.account.client.plan
+    west, south, east, north = area.lon_min, area.lat_min, area.lon_max, area.lat_max
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {
+        "version": limits.API_VERSION,
+        "plan": plan.name,
+        "profiles": list(Profile),
+        "operations": ["routes:compute"],
+        "avoid": list(Avoidance),
+        "surface_preferences": list(SurfacePreference),
+        "geometry_formats": list(GeometryFormat),
+        "include": list(Include),
+        "limits": {
+            "waypoints": limits.WAYPOINTS_MAX,
+            "alternatives": limits.ALTERNATIVES_MAX,
+            "great_circle_m": limits.ROUTE_GREAT_CIRCLE_M_MAX,
+            "snap_radius_m": limits.SNAP_RADIUS_M_MAX,
+            "body_bytes": limits.BODY_BYTES_MAX,
+        },
+        "costs": {
+            "route_credits": limits.CREDITS_PER_ROUTE,
+            "vias_per_credit": limits.VIAS_PER_CREDIT,
+            "alternatives_credits": limits.CREDITS_FOR_ALTERNATIVES,
+        },
+        "coverage": {"type": "Polygon", "coordinates": [ring]},
+        "attribution": list(ATTRIBUTION),
+    }

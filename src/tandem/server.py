@@ -1,0 +1,145 @@
+"""The composition root: everything behind the HTTP API, put together and taken apart again."""
+
+import asyncio
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from fastapi import Depends, FastAPI
+from prometheus_client import CollectorRegistry
+
+from tandem.ledger import http as ledger_http
+from tandem.ledger.embedded import open_service
+from tandem.ledger.http import create_router as create_ledger_router
+from tandem.ledger.http import install as install_ledger_errors
+from tandem.platform.auth import ApiKeys, Permission, create_require, migrate_auth
+from tandem.platform.auth.api_keys import ROLE as KEYS_ROLE
+from tandem.platform.config import Settings
+from tandem.platform.database import Pool, open_pool
+from tandem.platform.embedded import EmbeddedPostgres
+from tandem.platform.http import Health, create_api
+from tandem.platform.http.serving import HttpServer
+from tandem.platform.limits import KEY_POOL_CONNECTIONS_MAX
+
+_DESCRIPTION = "A double-entry ledger and a bicycle-routing gateway. Every call wants an API key."
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The running parts that the server itself needs."""
+
+    api: FastAPI
+    health: Health
+    keys: ApiKeys
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[str]:
+    """Give a connection string: to the database that is set, or to the embedded one."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    async with EmbeddedPostgres(settings.postgres_directory) as server:
+        yield server.uri("postgres")
+
+
+@asynccontextmanager
+async def open_keys(conninfo: str) -> AsyncIterator[tuple[ApiKeys, Pool]]:
+    """Open the store of API keys, its schema brought up to date."""
+    await asyncio.to_thread(migrate_auth, conninfo)
+    async with await open_pool(
+        conninfo,
+        role=KEYS_ROLE,
+        min_size=1,
+        max_size=KEY_POOL_CONNECTIONS_MAX,
+        name="tandem keys",
+    ) as pool:
+        keys = ApiKeys(
+            pool,
+            now=lambda: datetime.now(UTC),
+            monotonic_s=time.monotonic,
+            random_bytes=secrets.token_bytes,
+        )
+        yield keys, pool
+
+
+@asynccontextmanager
+async def open_application(settings: Settings) -> AsyncIterator[Application]:
+    """Start all that the API needs; on the way out drain it, last started first."""
+    registry, health = CollectorRegistry(), Health()
+    async with AsyncExitStack() as stack:
+        conninfo = await stack.enter_async_context(open_database(settings))
+        keys, pool = await stack.enter_async_context(open_keys(conninfo))
+        health.checks["database"] = lambda: _check_database(pool)
+        require = create_require(keys.verify)
+        api = create_api(
+            "Tandem",
+            version=version("tandem"),
+            description=_DESCRIPTION,
+            registry=registry,
+            health=health,
+            metrics_dependencies=[Depends(require(Permission.READ))],
+        )
+
+        ledgers = await stack.enter_async_context(open_service(conninfo))
+        await ledgers.create_ledger(settings.ledger)
+        install_ledger_errors(api)
+        api.include_router(create_ledger_router(ledgers, require))
+        ledger_http.install(api)
+        api.include_router(ledger_http.create_router(ledgers, require))
+
+        yield Application(api, health, keys)
+
+
+async def serve(settings: Settings, announce: Callable[[str, str | None], None]) -> None:
+    """Serve until SIGINT or SIGTERM, then let running requests end.
+
+    `announce` gets the base URL and the first key, once it listens. A signal during the start
+    undoes the start and raises KeyboardInterrupt.
+    """
+    stop = asyncio.Event()
+    with _stopping_on_signals(stop) as listening:
+        async with open_application(settings) as application:
+            server = HttpServer(application.api, host=settings.host, port=settings.port)
+            application.health.accepting = False
+            async with server:
+                listening.set()
+                # Made last: a key of a start that failed would never have been shown.
+                announce(server.url, await application.keys.ensure_first_key())
+                application.health.accepting = True
+                await server.wait(stop)
+                application.health.accepting = False
+
+
+@contextmanager
+def _stopping_on_signals(stop: asyncio.Event) -> Iterator[asyncio.Event]:
+    """Set `stop` on a signal; before the yielded event is set, cancel the start instead."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    listening = asyncio.Event()
+
+    def on_signal() -> None:
+        stop.set()
+        if task is not None and not listening.is_set():
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield listening
+    except asyncio.CancelledError:
+        if stop.is_set():
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _check_database(pool: Pool) -> None:
+    async with pool.connection() as connection:
+        await connection.execute("SELECT 1")
