@@ -15,8 +15,6 @@ from prometheus_client import CollectorRegistry
 
 from tandem.ledger import http as ledger_http
 from tandem.ledger.embedded import open_service
-from tandem.ledger.http import create_router as create_ledger_router
-from tandem.ledger.http import install as install_ledger_errors
 from tandem.platform.auth import ApiKeys, Permission, create_require, migrate_auth
 from tandem.platform.auth.api_keys import ROLE as KEYS_ROLE
 from tandem.platform.config import Settings
@@ -88,8 +86,6 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
 
         ledgers = await stack.enter_async_context(open_service(conninfo))
         await ledgers.create_ledger(settings.ledger)
-        install_ledger_errors(api)
-        api.include_router(create_ledger_router(ledgers, require))
         ledger_http.install(api)
         api.include_router(ledger_http.create_router(ledgers, require))
 

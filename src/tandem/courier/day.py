@@ -104,7 +104,7 @@ def plan_day(
     couriers = max(1, deliveries // _DELIVERIES_PER_COURIER)
     buyers = [index % len(customers) for index in range(deliveries)]
     draw.shuffle(buyers)
-    fates = _fates(draw, deliveries)
+    fates = _fates(draw, buyers, customers)
     trips = _trips(draw, points, deliveries + MAX_RECOVERY_PROBES)
     planned = [
         PlannedDelivery(
@@ -134,13 +134,19 @@ def _customers(draw: Random, count: int) -> tuple[Customer, ...]:
     )
 
 
-def _fates(draw: Random, count: int) -> list[Fate]:
-    """Share the fates out in fixed proportion, at least one of each where there is room."""
-    cancelled = max(1, count * _CANCELLED_PERCENT // 100)
-    refunded = max(1, count * _REFUNDED_PERCENT // 100)
-    fates = [Fate.CANCEL] * cancelled + [Fate.REFUND] * refunded
-    fates = (fates + [Fate.DELIVER] * count)[:count]
-    draw.shuffle(fates)
+def _fates(draw: Random, buyers: Sequence[int], customers: Sequence[Customer]) -> list[Fate]:
+    """Share the fates out in fixed proportion, among deliveries whose customer can pay."""
+    fates = [Fate.DELIVER] * len(buyers)
+    payable = [
+        index for index, buyer in enumerate(buyers) if customers[buyer].funds_minor == _FUNDS_MINOR
+    ]
+    draw.shuffle(payable)
+    cancelled = max(1, len(buyers) * _CANCELLED_PERCENT // 100)
+    refunded = max(1, len(buyers) * _REFUNDED_PERCENT // 100)
+    for index in payable[:cancelled]:
+        fates[index] = Fate.CANCEL
+    for index in payable[cancelled : cancelled + refunded]:
+        fates[index] = Fate.REFUND
     return fates
 
 

@@ -131,13 +131,10 @@ def _book_rows(outcomes: Sequence[Outcome], books: Books) -> Rows:
     ]
     for line in books.trial_balance.lines:
         colour = "green" if line.difference_minor == 0 else "red"
+        debited, credited = _euros(line.posted_debits_minor), _euros(line.posted_credits_minor)
+        difference = f"difference [{colour}]{line.difference_minor}[/{colour}]"
         rows.append(
-            (
-                f"trial balance {line.asset}",
-                f"debits {_euros(line.posted_debits_minor)}, credits "
-                f"{_euros(line.posted_credits_minor)}, difference "
-                f"[{colour}]{line.difference_minor}[/{colour}]",
-            )
+            (f"trial balance {line.asset}", f"debits {debited}, credits {credited}, {difference}")
         )
     verdict = "[green]every invariant holds[/green]" if verified.holds else "[red]BROKEN[/red]"
     rows += [

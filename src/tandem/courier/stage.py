@@ -76,13 +76,15 @@ class Stage:
         if not lock.try_lock(shared=False):
             lock.unlock()
             raise StageTaken(f"another demo runs in {self._directory}")
-        self._stack.callback(lock.unlock)
-        self._before = frozenset(psutil.Process().children(recursive=True))
-        self._end_left_over()
-        # Callbacks run last in, first out: after every proper stop, whatever an interrupt left
-        # between its start and its record.
-        self._stack.callback(self._sweep)
-        self._stack.callback(self._postgres.stop)
+        with ExitStack() as stack:
+            stack.callback(lock.unlock)
+            self._before = frozenset(psutil.Process().children(recursive=True))
+            self._end_left_over()
+            # Callbacks run last in, first out: after every proper stop, whatever an interrupt
+            # left between its start and its record.
+            stack.callback(self._sweep)
+            stack.callback(self._postgres.stop)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -170,12 +172,13 @@ class Stage:
             file.write(f"{pid} {psutil.Process(pid).create_time()!r}\n")
 
     def _end_left_over(self) -> None:
-        self._postgres.stop_abandoned()
+        """End what a killed stage left running, and empty the directory."""
+        self._directory.mkdir(exist_ok=True)
         with suppress(FileNotFoundError):
             lines = (self._directory / _PIDS_FILE).read_text().splitlines()
             _end(process for line in lines if (process := _find(*line.split())) is not None)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self._directory)
+        self._postgres.stop_abandoned()
+        shutil.rmtree(self._directory)
         self._directory.mkdir()
 
     def _sweep(self) -> None:

@@ -96,7 +96,7 @@ class Reader:
                 continue
             for leg in hold.legs:
                 if leg.address == row.account.address:
-                    effect = direction_effect("RELEASE", leg.direction)
+                    effect = direction_effect("release", leg.direction)
                     balance = after(balance, effect, leg.remaining_minor)
         return balance
 

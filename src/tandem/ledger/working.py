@@ -183,9 +183,13 @@ class WorkingCopy:
         return max(min(self._now_us(), self._until_us), self.state.recorded_at_us + 1)
 
     def _decide_one(self, batch: Batch, command: Command) -> Decision:
-        self._expire(batch, MAX_EXPIRIES_PER_APPEND)
+        now_us = self._time_us()
+        next_expiry_us = self.expiry.next_us()
+        if next_expiry_us is not None and next_expiry_us <= now_us:
+            self._expire(batch, MAX_EXPIRIES_PER_APPEND)
+            now_us = self._time_us()
         try:
-            outcome = decide(self.state, command, self._time_us())
+            outcome = decide(self.state, command, now_us)
         except Exception as error:  # noqa: BLE001 - whatever it is, the rest goes on
             _log.exception("a command crashed the decision")
             return Fault(error)

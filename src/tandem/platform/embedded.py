@@ -280,19 +280,9 @@ class EmbeddedPostgres:
             (self.directory / "postmaster.pid").unlink(missing_ok=True)
 
     def _shut_down(self) -> None:
-        process = self._postmaster()
-        if process is None:
-            return
-        sockets = self._socket_directory()
-        # SIGINT is the fast shutdown: roll back, checkpoint, stop. SIGQUIT leaves recovery to the
-        # next start: as safe, only slower there.
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-            if _wait_until_dead(process, POSTGRES_STOP_TIMEOUT_S):
-                break
-        else:
-            raise PostgresError(f"PostgreSQL (pid {process.pid}) does not stop")
+        process, sockets = self._postmaster(), self._socket_directory()
+        if process is not None:
+            _end(process)
         if sockets != self.directory:
             with suppress(OSError):
                 sockets.rmdir()
@@ -317,3 +307,14 @@ def _wait_until_dead(process: psutil.Process, timeout_s: float) -> bool:
             return False
         time.sleep(POSTGRES_POLL_S)
     return True
+
+
+def _end(process: psutil.Process) -> None:
+    # SIGINT is the fast shutdown: roll back, checkpoint, stop. SIGQUIT leaves recovery to the next
+    # start: as safe, only slower there.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+        if _wait_until_dead(process, POSTGRES_STOP_TIMEOUT_S):
+            return
+    raise PostgresError(f"PostgreSQL (pid {process.pid}) does not stop")

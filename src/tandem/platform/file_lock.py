@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from tandem.platform.limits import POSTGRES_POLL_S
+from tandem.platform.limits import FILE_LOCK_POLL_S
 
 
 class FileLock:
@@ -40,7 +40,7 @@ class FileLock:
             if time.monotonic() >= deadline:
                 self.unlock()
                 return False
-            time.sleep(POSTGRES_POLL_S)
+            time.sleep(FILE_LOCK_POLL_S)
         return True
 
     def unlock(self) -> None:

@@ -13,6 +13,9 @@ POSTGRES_MAX_CONNECTIONS: Final = 100
 # A Unix socket's address holds 104 bytes on macOS and 108 on Linux, the final zero included.
 SOCKET_PATH_BYTES_MAX: Final = 103
 
+# File locks.
+FILE_LOCK_POLL_S: Final = 0.02
+
 # Database connections.
 CONNECT_TIMEOUT_S: Final = 10
 ACQUIRE_TIMEOUT_S: Final = 5.0
@@ -31,6 +34,7 @@ READY_CHECK_TIMEOUT_S: Final = 2.0
 HTTP_BACKLOG: Final = 1_024
 HTTP_CONCURRENT_REQUESTS_MAX: Final = 1_024
 HTTP_DRAIN_TIMEOUT_S: Final = 20.0
+HTTP_CUT_OFF_TIMEOUT_S: Final = 2.0
 HTTP_LISTEN_TIMEOUT_S: Final = 10.0
 
 # API keys.

@@ -29,4 +29,8 @@ class Rejected(ResilienceError):  # noqa: N818 - a decision, named as one
 
 
 class AttemptTimedOut(ResilienceError):  # noqa: N818 - an outcome, named as one
-    """The attempt took longer than it was given."""
+    """The attempt took longer than the seconds that it was given."""
+
+    def __init__(self, given_s: float) -> None:
+        super().__init__("the attempt took too long")
+        self.given_s = given_s

@@ -5,8 +5,9 @@ redirect, takes no proxy or password from the environment and talks to one host,
 never goes elsewhere. What the answer means is not decided here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 
@@ -33,6 +34,7 @@ class Answer:
     status: int
     media_type: str
     headers: Mapping[str, str]
+    received_at: datetime
     body: bytes = field(repr=False)
 
     @property
@@ -44,8 +46,15 @@ class Answer:
 class Exchange:
     """Requests to one base URL; an asynchronous context manager."""
 
-    def __init__(self, base_url: str, *, connections_max: int = CONNECTIONS_MAX) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connections_max: int = CONNECTIONS_MAX,
+        utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         """Prepare; raises ValueError where the URL is not one of http or https with a host."""
+        self._utc_now = utc_now
         url = httpx2.URL(base_url)
         if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
             raise ValueError("the base URL must be http or https, with a host and no password")
@@ -123,7 +132,9 @@ class Exchange:
         finally:
             await response.aclose()
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return Answer(response.status_code, media_type, response.headers, b"".join(pieces))
+        return Answer(
+            response.status_code, media_type, response.headers, self._utc_now(), b"".join(pieces)
+        )
 
 
 def _translated(error: httpx2.HTTPError) -> RoutingError:

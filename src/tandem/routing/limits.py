@@ -83,3 +83,10 @@ ESTIMATE_SPEED_KMH_MTB: Final = 14.0
 # The client's patience: as a whole, and beyond the deadline that it gives to the server.
 CLIENT_TIMEOUT_MS: Final = 10_000
 CLIENT_GRACE_MS: Final = 500
+
+# An attempt is made with no less time than this, and a timeout says something of the provider's
+# health only if it had the fair time: impatient callers must not open the breaker for the others.
+ATTEMPT_MS_MIN: Final = 50
+ATTEMPT_MS_FAIR: Final = 250
+# Added to a wait that a provider asked for, so that we never come a moment early.
+WAIT_MARGIN_S: Final = 0.002

@@ -56,5 +56,5 @@ def test_rides_out_of_bounds_are_not_priced(distance_m: int, ascent_m: int) -> N
 )
 def test_tariffs_that_cannot_be_shared_are_refused(changed: dict[str, int]) -> None:
     """A tariff under which a side could get nothing is not made."""
-    with pytest.raises(ValueError, match="fee|share"):
+    with pytest.raises(ValueError, match=r"fee|share"):
         Tariff(**changed)

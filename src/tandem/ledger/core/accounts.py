@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
-from tandem.ledger.core.limits import MAX_ADDRESS_CHARS, MAX_ASSET_SCALE
+from tandem.ledger.core.limits import CACHED_ADDRESSES, MAX_ADDRESS_CHARS, MAX_ASSET_SCALE
 
 _ADDRESS: Final = re.compile(r"[a-zA-Z0-9_-]+(?::[a-zA-Z0-9_-]+)*", re.ASCII)
 _ASSET: Final = re.compile(r"([A-Z][A-Z0-9_]{0,15})/(0|[1-9][0-9]?)", re.ASCII)
@@ -54,15 +55,23 @@ class Account:
     opened_position: int
     opened_at_us: int
     metadata: Mapping[str, str] = field(default_factory=dict)
+    limited: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note whether there is any bound to check."""
+        bounds = (self.min_balance_minor, self.max_balance_minor)
+        object.__setattr__(self, "limited", bounds != (None, None))
 
 
 def is_address(value: object) -> bool:
     """True for `segment(:segment)*` of ASCII letters, digits, `_` and `-`, up to 128 characters."""
-    return (
-        isinstance(value, str)
-        and len(value) <= MAX_ADDRESS_CHARS
-        and _ADDRESS.fullmatch(value) is not None
-    )
+    return isinstance(value, str) and len(value) <= MAX_ADDRESS_CHARS and _matches(value)
+
+
+@lru_cache(maxsize=CACHED_ADDRESSES)
+def _matches(value: str) -> bool:
+    # Remembered because the same few accounts come again and again, and always in short texts.
+    return _ADDRESS.fullmatch(value) is not None
 
 
 def parse_asset(value: object) -> tuple[str, int] | None:

@@ -32,8 +32,27 @@ class Balance(NamedTuple):
 ZERO: Final = Balance(0, 0, 0, 0)
 
 
-# What one minor unit of each effect adds to the four totals; indexed by the effect's code.
-_DELTAS: Final[tuple[tuple[int, int, int, int], ...]] = (
+# A named tuple's own constructor is a Python call; this runs for every entry, so it is left out.
+_new: Final = tuple.__new__
+
+
+def after(balance: Balance, effect: int, amount_minor: int) -> Balance:
+    """Return the totals after one entry."""
+    posted_debits, posted_credits, pending_debits, pending_credits = balance
+    adds = _ADDS[effect]
+    return _new(
+        Balance,
+        (
+            posted_debits + adds[0] * amount_minor,
+            posted_credits + adds[1] * amount_minor,
+            pending_debits + adds[2] * amount_minor,
+            pending_credits + adds[3] * amount_minor,
+        ),
+    )
+
+
+# What one minor unit of an effect adds to each of the four totals, by the effect's code.
+_ADDS: Final[tuple[tuple[int, int, int, int], ...]] = (
     (0, 0, 0, 0),
     (1, 0, 0, 0),
     (0, 1, 0, 0),
@@ -44,18 +63,6 @@ _DELTAS: Final[tuple[tuple[int, int, int, int], ...]] = (
     (0, 0, -1, 0),
     (0, 0, 0, -1),
 )
-
-
-def after(balance: Balance, effect: int, amount_minor: int) -> Balance:
-    """Return the totals after one entry."""
-    posted_debits, posted_credits, pending_debits, pending_credits = balance
-    delta = _DELTAS[effect]
-    return Balance(
-        posted_debits + delta[0] * amount_minor,
-        posted_credits + delta[1] * amount_minor,
-        pending_debits + delta[2] * amount_minor,
-        pending_credits + delta[3] * amount_minor,
-    )
 
 
 class Entry(NamedTuple):

@@ -32,6 +32,9 @@ class _Overlay[K, V](dict[K, V]):
     def __missing__(self, key: K) -> V:
         return self._below[key]
 
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or key in self._below
+
 
 class State:
     """Accounts, balances, parents and recent keys, as of a position."""

@@ -28,7 +28,9 @@ def sample_points(engine_url: str, seed: int, count: int, area: Area = HELSINKI)
     draw = random.Random(seed)  # noqa: S311 - places for a demonstration, not a secret
     tries = count * limits.POINTS_TRIES_PER_POINT_MAX
     places: list[Place] = []
-    with httpx2.Client(base_url=engine_url, timeout=limits.POINTS_TIMEOUT_S) as client:
+    with httpx2.Client(
+        base_url=engine_url, timeout=limits.POINTS_TIMEOUT_S, trust_env=False
+    ) as client:
         hub = _hub(client, area)
         while len(places) < count and tries > 0:
             tries -= limits.POINTS_BATCH

@@ -57,10 +57,14 @@ def _document_problems(app: FastAPI) -> None:
     """Describe errors as they are sent: as problems, and 400 for what does not validate."""
     generate = app.openapi
 
+    corrected: dict[str, Any] = {}
+
     def openapi() -> dict[str, Any]:
-        if app.openapi_schema is not None:
-            return app.openapi_schema
+        nonlocal corrected
         schema = generate()
+        if schema is corrected:
+            return schema
+        corrected = schema
         for operations in schema.get("paths", {}).values():
             for operation in operations.values():
                 _correct_responses(operation.get("responses", {}))

@@ -11,12 +11,13 @@ from typing import Final, Self
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tandem.platform.errors import ProcessError
 from tandem.platform.limits import (
     HTTP_BACKLOG,
     HTTP_CONCURRENT_REQUESTS_MAX,
+    HTTP_CUT_OFF_TIMEOUT_S,
     HTTP_DRAIN_TIMEOUT_S,
     HTTP_LISTEN_TIMEOUT_S,
     PROCESS_POLL_S,
@@ -38,11 +39,14 @@ class HttpServer:
         port: int,
         drain_timeout_s: float = HTTP_DRAIN_TIMEOUT_S,
     ) -> None:
+        self._app = app
         self._host = host
         self._drain_timeout_s = drain_timeout_s
         self._port = port or free_port(host)
+        self._requests: set[asyncio.Task[None]] = set()
+        self._cutting_off = False
         self._server = Server(
-            app,
+            self._track,
             address=host,
             port=self._port,
             interface=Interfaces.ASGINL,
@@ -86,8 +90,27 @@ class HttpServer:
         self._server.stop()  # type: ignore[no-untyped-call]  # granian leaves it untyped
         done, _pending = await asyncio.wait({task}, timeout=self._drain_timeout_s)
         if not done:
+            # The server waits for its requests; it is they that must end.
+            self._cutting_off = True
+            for request in self._requests:
+                request.cancel()
+            done, _pending = await asyncio.wait({task}, timeout=HTTP_CUT_OFF_TIMEOUT_S)
+        if not done:
             task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+    async def _track(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = asyncio.current_task()
+        assert request is not None  # noqa: S101 - the server runs each request as a task
+        self._requests.add(request)
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            # Ours is no error of the application's; the client gets a 500 or half an answer.
+            if not self._cutting_off:
+                raise
+        finally:
+            self._requests.discard(request)
 
     def _running(self) -> asyncio.Task[None]:
         if self._task is None:

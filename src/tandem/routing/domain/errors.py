@@ -27,12 +27,20 @@ RoutingError
 The traits are data: retry, breaker, fallback and negative cache read them, and know no class.
 """
 
+# ruff: noqa: N818 - the taxonomy names states of the world; its names are part of the contract
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final, Self
 
-from tandem.routing.limits import NEGATIVE_REFUSAL_S, NEGATIVE_TIMEOUT_S
+from tandem.routing.limits import (
+    HOLD_OFF_AUTH_FAILED_S,
+    HOLD_OFF_QUOTA_EXHAUSTED_S,
+    HOLD_OFF_RATE_LIMITED_S,
+    NEGATIVE_REFUSAL_S,
+    NEGATIVE_TIMEOUT_S,
+)
 
 
 class Retry(StrEnum):
@@ -57,15 +65,15 @@ class Traits:
     """How an error is to be handled.
 
     `trips_breaker`: counts as a failure of the provider. `negative_s`: the same answer may be
-    given for so long without asking again. `holds_off`: the provider wants no requests for a
-    while.
+    given for so long without asking again. `hold_off_s`: the provider wants no requests for so
+    long, unless it said for how long.
     """
 
     retry: Retry
     trips_breaker: bool
     fall_over: FallOver
     negative_s: float = 0.0
-    holds_off: bool = False
+    hold_off_s: float = 0.0
 
 
 class RoutingError(Exception):
@@ -148,7 +156,12 @@ class AuthFailed(ProviderError):
     """The credentials are not accepted."""
 
     code = "auth_failed"
-    traits = Traits(Retry.NEVER, trips_breaker=False, fall_over=FallOver.ALWAYS, holds_off=True)
+    traits = Traits(
+        Retry.NEVER,
+        trips_breaker=False,
+        fall_over=FallOver.ALWAYS,
+        hold_off_s=HOLD_OFF_AUTH_FAILED_S,
+    )
 
 
 class PlanForbidden(ProviderError):
@@ -163,7 +176,10 @@ class RateLimited(ProviderError):
 
     code = "rate_limited"
     traits = Traits(
-        Retry.IF_IN_TIME, trips_breaker=False, fall_over=FallOver.ALWAYS, holds_off=True
+        Retry.IF_IN_TIME,
+        trips_breaker=False,
+        fall_over=FallOver.ALWAYS,
+        hold_off_s=HOLD_OFF_RATE_LIMITED_S,
     )
 
 
@@ -171,7 +187,12 @@ class QuotaExhausted(ProviderError):
     """The plan is used up until `retry_after_s` from now, if known."""
 
     code = "quota_exhausted"
-    traits = Traits(Retry.NEVER, trips_breaker=False, fall_over=FallOver.ALWAYS, holds_off=True)
+    traits = Traits(
+        Retry.NEVER,
+        trips_breaker=False,
+        fall_over=FallOver.ALWAYS,
+        hold_off_s=HOLD_OFF_QUOTA_EXHAUSTED_S,
+    )
 
 
 class Overloaded(ProviderError):

@@ -1,1 +1,1 @@
-"""Placeholder docstring."""
+"""The providers behind one port. Their words, units and errors end here."""

@@ -1,7 +1,7 @@
 """The one entry: a command against a state at a time."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from tandem.ledger.core.canonical import fingerprint
 from tandem.ledger.core.commands import (
@@ -17,7 +17,7 @@ from tandem.ledger.core.commands import (
     UpdateAccount,
 )
 from tandem.ledger.core.decide.accounts import opened, updated
-from tandem.ledger.core.decide.entries import Leg, settle
+from tandem.ledger.core.decide.entries import settle
 from tandem.ledger.core.decide.holds import captured, expired, held, released
 from tandem.ledger.core.decide.reversals import reversed_
 from tandem.ledger.core.kinds import Direction, Effect, RecordKind
@@ -44,17 +44,15 @@ def decide(state: State, command: Command, now_us: int) -> Outcome:
     again. `now_us` is strictly after the state's last recorded time.
     """
     assert now_us > state.recorded_at_us
-    digest = fingerprint(command)
-    if command.key is not None:
-        try:
-            earlier = state.keys[command.key]
-        except KeyError:
-            pass
-        else:
-            return answer_again(earlier, digest)
-    if isinstance(command, AtomicBatch):
+    key, digest = command.key, fingerprint(command)
+    if key is not None and key in state.keys:
+        return answer_again(state.keys[key], digest)
+    if type(command) is AtomicBatch:
         return _decide_batch(state, command, digest, now_us)
-    return (_decide_single(state, command, digest, now_us),)
+    decided = _records(state, cast("SingleCommand", command), digest, now_us)
+    if isinstance(decided, Refusal):
+        return (_refused(state, key, digest, now_us, decided),)
+    return (decided,)
 
 
 def answer_again(earlier: Record, digest: str) -> Replay | Refusal:
@@ -65,15 +63,6 @@ def answer_again(earlier: Record, digest: str) -> Replay | Refusal:
         RefusalCode.IDEMPOTENCY_KEY_REUSED,
         f"the key belongs to another command, at position {earlier.position}",
         "idempotency_key",
-    )
-
-
-def _decide_single(state: State, command: SingleCommand, digest: str | None, now_us: int) -> Record:
-    decided = _records(state, command, digest, now_us)
-    return (
-        _refused(state, command.key, digest, now_us, decided)
-        if isinstance(decided, Refusal)
-        else decided
     )
 
 
@@ -95,14 +84,14 @@ def _records(
             return _linked(state, command, digest, now_us)
 
 
-_POST = {Direction.DEBIT: Effect.POST_DEBIT, Direction.CREDIT: Effect.POST_CREDIT}
+_DEBIT, _CREDIT = Effect.POST_DEBIT, Effect.POST_CREDIT
 
 
 def _posted(state: State, command: Post, digest: str | None, now_us: int) -> Record | Refusal:
     entries = settle(
         state,
         [
-            Leg(address, _POST[direction], amount_minor, asset)
+            (address, _DEBIT if direction is Direction.DEBIT else _CREDIT, amount_minor, asset)
             for address, direction, amount_minor, asset in command.entries
         ],
     )

@@ -1,7 +1,7 @@
 """Entries of any command: existence, state, agreement, bounds, money - in that order."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final
 
 from tandem.ledger.core.accounts import Account, AccountStatus
 from tandem.ledger.core.kinds import Direction, Effect
@@ -10,54 +10,89 @@ from tandem.ledger.core.records import Balance, Entry, after
 from tandem.ledger.core.refusals import Refusal, RefusalCode
 from tandem.ledger.core.state import State
 
+_OPEN: Final = AccountStatus.OPEN
+# As in `records`: a named tuple's own constructor costs more than all the rest of the loop.
+_new: Final = tuple.__new__
 
-class Leg(NamedTuple):
-    """An entry to be: what is done to which account; `asset`, where given, must be its."""
 
-    address: str
-    effect: Effect
-    amount_minor: int
-    asset: str | None = None
+# An entry to be: address, effect, amount in minor units, and the asset it must be (None: any).
+# A plain tuple, because every entry of every command is one for a moment.
+type Leg = tuple[str, Effect, int, str | None]
 
 
 def settle(
     state: State, legs: Sequence[Leg], *, override_limits: bool = False
 ) -> tuple[Entry, ...] | Refusal:
-    """Turn legs into entries with running totals, or refuse; the state is not changed."""
-    accounts = [state.accounts[leg.address] for leg in legs]
-    refusal = _existence(legs, accounts) or _standing(legs, accounts) or _agreement(legs, accounts)
-    if refusal is not None:
-        return refusal
+    """Turn legs into entries with running totals, or refuse; the state is not changed.
+
+    One pass for the usual case; whatever is odd goes to `_refusal`, which knows the precedence.
+    """
+    accounts, balances = state.accounts, state.balances
     entries: list[Entry] = []
     totals: dict[str, Balance] = {}
-    for index, leg in enumerate(legs):
-        address = leg.address
-        balance = totals.get(address)
-        if balance is None:
-            balance = state.balances[address]
-        balance = after(balance, leg.effect, leg.amount_minor)
-        if max(balance) > MAX_AMOUNT_MINOR:
-            return Refusal(
-                RefusalCode.AMOUNT_OVERFLOW,
-                f"a running total of {address} would pass 2^127-1",
-                "amount_minor",
-                index,
-            )
-        assert min(balance) >= 0, f"a running total of {address} would fall below zero"
+    net_minor, ledger_asset, limited, odd = 0, None, False, False
+    for address, effect, amount_minor, asset in legs:
+        account = accounts[address]
+        if account is None or account.status is not _OPEN:
+            odd = True
+            break
+        if asset is not None and asset != account.asset:
+            odd = True
+        if ledger_asset is None:
+            ledger_asset = account.asset
+        elif account.asset != ledger_asset:
+            odd = True
+        net_minor += amount_minor if effect & 1 else -amount_minor
+        balance = after(totals.get(address) or balances[address], effect, amount_minor)
         totals[address] = balance
-        entries.append(Entry(address, leg.effect, leg.amount_minor, balance))
-    if not override_limits:
-        refusal = _limits(state, legs, accounts, totals)
+        limited = limited or account.limited
+        entries.append(_new(Entry, (address, effect, amount_minor, balance)))
+    if odd or net_minor:
+        return _refusal(state, legs) or _settle_odd(state, legs, override_limits=override_limits)
+    return _bounded(state, legs, entries, totals, limited=limited and not override_limits)
+
+
+def _settle_odd(
+    state: State, legs: Sequence[Leg], *, override_limits: bool
+) -> tuple[Entry, ...] | Refusal:
+    """Settle what only looked odd: several assets, or a frozen account that lets it pass."""
+    entries: list[Entry] = []
+    totals: dict[str, Balance] = {}
+    for address, effect, amount_minor, _ in legs:
+        balance = after(totals.get(address) or state.balances[address], effect, amount_minor)
+        totals[address] = balance
+        entries.append(Entry(address, effect, amount_minor, balance))
+    return _bounded(state, legs, entries, totals, limited=not override_limits)
+
+
+def _bounded(
+    state: State,
+    legs: Sequence[Leg],
+    entries: Sequence[Entry],
+    totals: dict[str, Balance],
+    *,
+    limited: bool,
+) -> tuple[Entry, ...] | Refusal:
+    for index, entry in enumerate(entries):
+        if max(entry.balance) > MAX_AMOUNT_MINOR:
+            detail = f"a running total of {entry.address} would pass 2^127-1"
+            return Refusal(RefusalCode.AMOUNT_OVERFLOW, detail, "amount_minor", index)
+        assert min(entry.balance) >= 0, f"a running total of {entry.address} would be negative"
+    refusal = _limits(state, legs, totals) if limited else None
     return tuple(entries) if refusal is None else refusal
+
+
+def _refusal(state: State, legs: Sequence[Leg]) -> Refusal | None:
+    """Say what comes first in precedence, if anything is wrong."""
+    accounts = [state.accounts[leg[0]] for leg in legs]
+    return _existence(legs, accounts) or _standing(legs, accounts) or _agreement(legs, accounts)
 
 
 def _existence(legs: Sequence[Leg], accounts: Sequence[Account | None]) -> Refusal | None:
     if None not in accounts:
         return None
     index = accounts.index(None)
-    return Refusal(
-        RefusalCode.ACCOUNT_NOT_FOUND, f"no account {legs[index].address}", "account", index
-    )
+    return Refusal(RefusalCode.ACCOUNT_NOT_FOUND, f"no account {legs[index][0]}", "account", index)
 
 
 def _standing(legs: Sequence[Leg], accounts: Sequence[Account | None]) -> Refusal | None:
@@ -67,7 +102,7 @@ def _standing(legs: Sequence[Leg], accounts: Sequence[Account | None]) -> Refusa
             continue
         if account.status is AccountStatus.CLOSED:
             code = RefusalCode.ACCOUNT_CLOSED
-        elif _reserved(account, legs[index].effect):
+        elif _reserved(account, legs[index][1]):
             continue
         else:
             code = RefusalCode.ACCOUNT_FROZEN
@@ -90,10 +125,11 @@ def _agreement(legs: Sequence[Leg], accounts: Sequence[Account | None]) -> Refus
     sums: dict[str, int] = {}
     for index, (leg, account) in enumerate(zip(legs, accounts, strict=True)):
         assert account is not None
-        if leg.asset is not None and leg.asset != account.asset:
-            detail = f"{account.address} holds {account.asset}, not {leg.asset}"
+        _, effect, amount_minor, asset = leg
+        if asset is not None and asset != account.asset:
+            detail = f"{account.address} holds {account.asset}, not {asset}"
             return Refusal(RefusalCode.ASSET_MISMATCH, detail, "asset", index)
-        signed = leg.amount_minor if leg.effect % 2 else -leg.amount_minor
+        signed = amount_minor if effect % 2 else -amount_minor
         sums[account.asset] = sums.get(account.asset, 0) + signed
     if not any(sums.values()):
         return None
@@ -104,22 +140,17 @@ def _agreement(legs: Sequence[Leg], accounts: Sequence[Account | None]) -> Refus
     return Refusal(RefusalCode.UNBALANCED, f"debits exceed credits in {uneven}", "entries")
 
 
-def _limits(
-    state: State,
-    legs: Sequence[Leg],
-    accounts: Sequence[Account | None],
-    totals: dict[str, Balance],
-) -> Refusal | None:
+def _limits(state: State, legs: Sequence[Leg], totals: dict[str, Balance]) -> Refusal | None:
     """Check limits on the state after the whole transaction, never in the order of legs.
 
     Only what makes a bound worse is refused: an account that is past a new limit may recover.
     """
-    for index, account in enumerate(accounts):
+    for index, leg in enumerate(legs):
+        account = state.accounts[leg[0]]
         assert account is not None
-        if account.min_balance_minor is None and account.max_balance_minor is None:
+        if not account.limited:
             continue
-        before = state.balances[legs[index].address]
-        refusal = _within(account, before, totals[legs[index].address], index)
+        refusal = _within(account, state.balances[leg[0]], totals[leg[0]], index)
         if refusal is not None:
             return refusal
     return None
@@ -145,6 +176,9 @@ def _within(account: Account, before: Balance, now: Balance, index: int) -> Refu
     return None
 
 
+_EFFECTS: Final = {(effect.verb, effect.direction): effect for effect in Effect}
+
+
 def direction_effect(verb: str, direction: Direction) -> Effect:
-    """Return the effect of a verb (POST, HOLD, CAPTURE, RELEASE) on a side."""
-    return Effect[f"{verb}_{direction.name}"]
+    """Return the effect of a verb (post, hold, capture, release) on a side."""
+    return _EFFECTS[verb, direction]

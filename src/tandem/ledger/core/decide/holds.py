@@ -19,8 +19,8 @@ def held(state: State, command: PlaceHold, now_us: int) -> tuple[Entry, ...] | R
     entries = settle(
         state,
         [
-            Leg(asked.address, direction_effect("HOLD", asked.direction), *asked[2:])
-            for asked in command.entries
+            (address, direction_effect("hold", direction), amount_minor, asset)
+            for address, direction, amount_minor, asset in command.entries
         ],
     )
     limit = command.capture_limit_minor
@@ -66,9 +66,9 @@ def captured(state: State, command: Capture, now_us: int) -> tuple[Entry, ...] |
     if refusal is not None:
         return refusal
     legs = [
-        Leg(part.leg.address, direction_effect(verb, part.leg.direction), amount_minor, part.asset)
+        (part.leg.address, direction_effect(verb, part.leg.direction), amount_minor, part.asset)
         for part in meant
-        for verb, amount_minor in (("CAPTURE", part.covered_minor), ("POST", part.excess_minor))
+        for verb, amount_minor in (("capture", part.covered_minor), ("post", part.excess_minor))
         if amount_minor
     ]
     if command.final:
@@ -92,7 +92,7 @@ def _beyond(hold: Parent, meant: tuple[Part, ...]) -> Refusal | None:
 def _rest(hold: Parent, meant: tuple[Part, ...]) -> list[Leg]:
     taken = {part.leg: part.covered_minor for part in meant}
     return [
-        Leg(leg.address, direction_effect("RELEASE", leg.direction), left)
+        (leg.address, direction_effect("release", leg.direction), left, None)
         for leg in hold.legs
         if (left := leg.remaining_minor - taken.get(leg, 0))
     ]
@@ -111,9 +111,9 @@ def released(state: State, command: Release, now_us: int) -> tuple[Entry, ...] |
     return settle(
         state,
         [
-            Leg(
+            (
                 part.leg.address,
-                direction_effect("RELEASE", part.leg.direction),
+                direction_effect("release", part.leg.direction),
                 part.amount_minor,
                 part.asset,
             )

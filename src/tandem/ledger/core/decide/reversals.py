@@ -1,7 +1,7 @@
 """Reversals: mirrored entries, linked to the original, several until the whole is reversed."""
 
 from tandem.ledger.core.commands import Reverse
-from tandem.ledger.core.decide.entries import Leg, direction_effect, settle
+from tandem.ledger.core.decide.entries import direction_effect, settle
 from tandem.ledger.core.decide.parts import parts
 from tandem.ledger.core.records import Entry
 from tandem.ledger.core.refusals import Refusal, RefusalCode
@@ -26,9 +26,9 @@ def reversed_(state: State, command: Reverse) -> tuple[Entry, ...] | Refusal:
     return settle(
         state,
         [
-            Leg(
+            (
                 part.leg.address,
-                direction_effect("POST", part.leg.direction.opposite),
+                direction_effect("post", part.leg.direction.opposite),
                 part.amount_minor,
                 part.asset,
             )

@@ -1,0 +1,40 @@
+"""A route from nothing but geometry, for when nobody answers: better than none, and labelled."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Final
+
+from tandem.routing.domain.coordinate import great_circle_m
+from tandem.routing.domain.request import BicycleProfile, RouteRequest
+from tandem.routing.domain.route import Leg, Route, RouteWarning
+from tandem.routing.limits import (
+    ESTIMATE_DETOUR_FACTOR,
+    ESTIMATE_SPEED_KMH_MTB,
+    ESTIMATE_SPEED_KMH_ROAD,
+    ESTIMATE_SPEED_KMH_TOURING,
+)
+
+_SPEED_KMH: Final[Mapping[BicycleProfile, float]] = {
+    BicycleProfile.TOURING: ESTIMATE_SPEED_KMH_TOURING,
+    BicycleProfile.ROAD: ESTIMATE_SPEED_KMH_ROAD,
+    BicycleProfile.MTB: ESTIMATE_SPEED_KMH_MTB,
+}
+_KMH_PER_MS: Final = 3.6
+
+
+def estimate(request: RouteRequest) -> Route:
+    """Estimate a route: straight lines, longer by what bicycle routes usually are; no climb."""
+    speed_ms = _SPEED_KMH[request.profile] / _KMH_PER_MS
+    legs = []
+    for index, (one, other) in enumerate(pairwise(request.waypoints)):
+        distance_m = great_circle_m(one, other) * ESTIMATE_DETOUR_FACTOR
+        legs.append(Leg(distance_m, distance_m / speed_ms, index, index + 1))
+    return Route(
+        distance_m=sum(leg.distance_m for leg in legs),
+        duration_s=sum(leg.duration_s for leg in legs),
+        ascent_m=0.0,
+        descent_m=0.0,
+        geometry=request.waypoints,
+        legs=tuple(legs),
+        warnings=(RouteWarning("estimate", "no provider could be asked; no streets, no climb"),),
+    )

@@ -1,0 +1,60 @@
+"""What the gateway counts, on a registry that the caller owns."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class RoutingMetrics:
+    """The gateway's series. Providers, outcomes and codes are closed sets, so labels are few."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.attempts = Counter(
+            "tandem_routing_attempts",
+            "Calls made to a provider",
+            ("provider", "outcome"),
+            registry=registry,
+        )
+        self.attempt_duration_s = Histogram(
+            "tandem_routing_attempt_duration_seconds",
+            "Time of a call to a provider",
+            ("provider",),
+            buckets=_BUCKETS_S,
+            registry=registry,
+        )
+        self.retries = Counter(
+            "tandem_routing_retries",
+            "Retries that the budget paid for",
+            ("provider",),
+            registry=registry,
+        )
+        self.rejections = Counter(
+            "tandem_routing_local_rejections",
+            "Calls that were not made: breaker, concurrency limit, hold-off or negative cache",
+            ("provider", "reason"),
+            registry=registry,
+        )
+        self.results = Counter(
+            "tandem_routing_results",
+            "Routes given to callers",
+            ("provider", "freshness", "degraded"),
+            registry=registry,
+        )
+        self.refusals = Counter(
+            "tandem_routing_refusals",
+            "Callers that got no route",
+            ("code",),
+            registry=registry,
+        )
+        self._breaker = Gauge(
+            "tandem_routing_breaker_state",
+            "0 closed, 1 half open, 2 open",
+            ("provider",),
+            registry=registry,
+        )
+
+    def watch_breaker(self, provider: str, level: Callable[[], float]) -> None:
+        """Show a breaker's state, read when the metrics are."""
+        self._breaker.labels(provider).set_function(level)

@@ -1,0 +1,49 @@
+"""The composition of the gateway: providers, pipelines, metrics, and their end."""
+
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from prometheus_client import CollectorRegistry
+
+from tandem.resilience.backoff import Chance
+from tandem.resilience.deadline import Clock
+from tandem.routing.gateway import RoutingGateway
+from tandem.routing.metrics import RoutingMetrics
+from tandem.routing.providers.bikemap_v2 import BikemapV2
+from tandem.routing.providers.valhalla import Valhalla
+from tandem.routing.upstream import Policy, Upstream
+
+
+@asynccontextmanager
+async def open_gateway(
+    bikemap_base_url: str | None,
+    client_id: str | None,
+    client_secret: str | None,
+    valhalla_url: str | None,
+    registry: CollectorRegistry,
+    *,
+    clock: Clock = time.monotonic,
+    chance: Chance = random.random,
+) -> AsyncIterator[RoutingGateway]:
+    """Give a gateway: Bikemap first, our own Valhalla after it; either may be left out.
+
+    `bikemap_base_url` is without the version. Without Bikemap every answer is a degraded one, and
+    without both an estimate.
+
+    Raises:
+        ValueError: A base URL is not one.
+    """
+    async with AsyncExitStack() as stack:
+        metrics = RoutingMetrics(registry)
+        upstreams: list[Upstream] = []
+        if bikemap_base_url and client_id and client_secret:
+            bikemap = await stack.enter_async_context(
+                BikemapV2(bikemap_base_url, client_id, client_secret, clock)
+            )
+            upstreams.append(Upstream(bikemap, metrics, clock, chance, Policy(is_primary=True)))
+        if valhalla_url:
+            valhalla = await stack.enter_async_context(Valhalla(valhalla_url))
+            upstreams.append(Upstream(valhalla, metrics, clock, chance))
+        yield RoutingGateway(upstreams, metrics, clock)

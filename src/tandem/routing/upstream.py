@@ -1,0 +1,206 @@
+"""One provider with all that keeps its failures from becoming ours.
+
+The layers, outer to inner: retry with budget, hold-off, breaker, concurrency limit, count of
+attempts, attempt timeout, provider. The error taxonomy's traits drive every one of them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tandem.resilience.backoff import Chance
+from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBreaker, Outcome
+from tandem.resilience.budget import RetryBudget
+from tandem.resilience.concurrency import ConcurrencyLimit
+from tandem.resilience.deadline import Clock, Deadline
+from tandem.resilience.errors import AttemptTimedOut, Rejected
+from tandem.resilience.hold_off import HoldOff
+from tandem.resilience.layers import (
+    NO_RETRY,
+    Advice,
+    AttemptTimeout,
+    Guarded,
+    HeldOff,
+    Limited,
+    Observed,
+    Retry,
+)
+from tandem.resilience.pipeline import Pipeline
+from tandem.routing import limits
+from tandem.routing.cache import AgingStore
+from tandem.routing.domain import errors
+from tandem.routing.domain.errors import LocallyRejected, ReadTimeout, RoutingError, Traits
+from tandem.routing.domain.request import RequestKey, RouteRequest
+from tandem.routing.domain.route import Route
+from tandem.routing.metrics import RoutingMetrics
+from tandem.routing.providers.port import Provider
+
+_SETTINGS: Final = BreakerSettings(
+    limits.BREAKER_WINDOW_S, limits.BREAKER_CALLS_MIN, limits.BREAKER_FAILURE_RATIO
+)
+_LEVELS: Final = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 1.0, BreakerState.OPEN: 2.0}
+_ATTEMPTS: Final = {
+    errors.Retry.NEVER: 1,
+    errors.Retry.ONCE: 2,
+    errors.Retry.IF_IN_TIME: 2,
+    errors.Retry.BUDGETED: limits.ATTEMPTS_MAX,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What differs from provider to provider.
+
+    `is_primary`: its routes are what callers want; any other's are labelled as degraded.
+    `covers_more`: it may know a way where those before it in the chain say that there is none.
+    """
+
+    is_primary: bool = False
+    attempt_timeout_ms: float = limits.ATTEMPT_TIMEOUT_MS
+    in_flight_max: int = limits.PROVIDER_IN_FLIGHT_MAX
+    breaker: BreakerSettings = _SETTINGS
+    covers_more: bool = False
+
+
+class Upstream:
+    """A provider, its breaker, budget and limits, and what it lately refused."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        metrics: RoutingMetrics,
+        clock: Clock,
+        chance: Chance,
+        policy: Policy = Policy(),
+    ) -> None:
+        self.provider = provider
+        self.is_primary = policy.is_primary
+        self.covers_more = policy.covers_more
+        self._metrics = metrics
+        self._clock = clock
+        self._breaker = CircuitBreaker(policy.breaker, chance)
+        self._negative: AgingStore[RequestKey, RoutingError] = AgingStore(
+            limits.NEGATIVE_ENTRIES_MAX
+        )
+        self._pipeline = Pipeline(
+            (
+                Retry(
+                    _advice,
+                    RetryBudget(),
+                    chance,
+                    attempt_s_min=limits.ATTEMPT_MS_MIN / 1_000,
+                    sleep=asyncio.sleep,
+                    on_retry=metrics.retries.labels(provider.name).inc,
+                ),
+                HeldOff(HoldOff(), _hold_off_wish_s, clock),
+                Guarded(self._breaker, _judge, clock),
+                Limited(ConcurrencyLimit(policy.in_flight_max)),
+                Observed(self._observe, clock),
+                AttemptTimeout(policy.attempt_timeout_ms),
+            )
+        )
+        metrics.watch_breaker(provider.name, self._breaker_level())
+
+    @property
+    def breaker_state(self) -> BreakerState:
+        """Whether the breaker lets calls through now."""
+        return self._breaker.state(self._clock())
+
+    async def route(self, request: RouteRequest, deadline: Deadline) -> Route:
+        """Ask the provider, or say at once what it said a while ago.
+
+        Raises:
+            RoutingError: Refused, failed, or not even asked.
+        """
+        key = request.key()
+        self._raise_known(key)
+        try:
+            return await self._pipeline.run(
+                lambda nearer: self.provider.route(request, nearer), deadline
+            )
+        except RoutingError as error:
+            if error.traits.negative_s > 0:
+                self._negative.put(key, error, self._clock())
+            raise
+        except AttemptTimedOut as error:
+            raise ReadTimeout("the provider did not answer in time") from error
+        except Rejected as error:
+            self._metrics.rejections.labels(self.provider.name, error.reason.value).inc()
+            raise LocallyRejected(f"not asked: {error.reason}") from error
+
+    def _raise_known(self, key: RequestKey) -> None:
+        known = self._negative.get(key, self._clock())
+        if known is None:
+            return
+        error, age_s = known
+        if age_s >= error.traits.negative_s:
+            self._negative.discard(key)
+            return
+        self._metrics.rejections.labels(self.provider.name, "negative_cache").inc()
+        raise error.again()
+
+    def _observe(self, raised: BaseException | None, duration_s: float) -> None:
+        name = self.provider.name
+        self._metrics.attempts.labels(name, _outcome_label(raised)).inc()
+        self._metrics.attempt_duration_s.labels(name).observe(duration_s)
+
+    def _breaker_level(self) -> Callable[[], float]:
+        return lambda: _LEVELS[self.breaker_state]
+
+
+def _traits(error: Exception) -> Traits | None:
+    """Return how an error wants to be handled; None for what only a mistake of ours raises."""
+    match error:
+        case RoutingError():
+            return error.traits
+        case AttemptTimedOut():
+            return ReadTimeout.traits
+        case Rejected():
+            return LocallyRejected.traits
+        case _:
+            return None
+
+
+def _advice(error: Exception) -> Advice:
+    traits = _traits(error)
+    if traits is None:
+        return NO_RETRY
+    wait_s: float | None = getattr(error, "retry_after_s", None)
+    if wait_s is not None:
+        wait_s += limits.WAIT_MARGIN_S
+    elif traits.retry is errors.Retry.IF_IN_TIME:
+        # Nobody said when; the hold-off would reject the second attempt anyway.
+        return NO_RETRY
+    return Advice(_ATTEMPTS[traits.retry], wait_s)
+
+
+def _judge(error: Exception) -> Outcome:
+    if isinstance(error, AttemptTimedOut) and error.given_s < limits.ATTEMPT_MS_FAIR / 1_000:
+        return Outcome.NEUTRAL
+    if isinstance(error, Rejected | LocallyRejected):
+        return Outcome.NEUTRAL
+    traits = _traits(error)
+    return Outcome.FAILURE if traits is None or traits.trips_breaker else Outcome.ANSWERED
+
+
+def _hold_off_wish_s(error: Exception) -> float | None:
+    traits = _traits(error)
+    if traits is None or traits.hold_off_s == 0:
+        return None
+    asked_s: float | None = getattr(error, "retry_after_s", None)
+    return traits.hold_off_s if asked_s is None else asked_s
+
+
+def _outcome_label(raised: BaseException | None) -> str:
+    match raised:
+        case None:
+            return "success"
+        case RoutingError():
+            return raised.code
+        case AttemptTimedOut():
+            return ReadTimeout.code
+        case asyncio.CancelledError():
+            return "cancelled"
+        case _:
+            return "fault"

@@ -1,0 +1,144 @@
+"""Faults on the wire, as a caller meets them."""
+
+from typing import Any
+
+import httpx2
+import pytest
+from tests.support.engine import RunningSandbox
+
+_COMPUTE, _TOKEN = "/v2/routes:compute", "/v2/oauth2/token"
+_BODY = {
+    "waypoints": [{"lon": 24.938, "lat": 60.168}, {"lon": 24.95, "lat": 60.175}],
+    "profile": "touring",
+}
+
+
+def _log_in(sandbox: RunningSandbox) -> dict[str, str]:
+    form = {"grant_type": "client_credentials"}
+    credentials = (sandbox.client_id, sandbox.client_secret)
+    answer = httpx2.post(sandbox.url + _TOKEN, data=form, auth=credentials).raise_for_status()
+    token = answer.json()["access_token"]
+    return {"Authorization": f"Bearer {token}", "Bikemap-Version": "2026-09-01"}
+
+
+def _compute(
+    sandbox: RunningSandbox, headers: dict[str, str], timeout_s: float = 10
+) -> httpx2.Response:
+    return httpx2.post(
+        sandbox.url + _COMPUTE, json=_BODY, headers=headers, timeout=timeout_s, verify=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "status", "code"),
+    [
+        ({"kind": "status"}, 503, "overloaded"),
+        ({"kind": "status", "status": 500}, 500, "internal"),
+        ({"kind": "status", "status": 504}, 504, "compute.timeout"),
+        ({"kind": "status", "status": 429, "retry_after_s": 7}, 429, "rate.exceeded"),
+        ({"kind": "status", "status": 401}, 401, "auth.invalid"),
+    ],
+)
+def test_status(sandbox: RunningSandbox, rule: dict[str, Any], status: int, code: str) -> None:
+    """A status comes as the problem that goes with it, instead of the answer."""
+    headers = _log_in(sandbox)
+    sandbox.set_faults({"endpoint": _COMPUTE, **rule})
+    answer = _compute(sandbox, headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers.get("retry-after") == (
+        str(rule["retry_after_s"]) if "retry_after_s" in rule else None
+    )
+    assert sandbox.stats()[_COMPUTE]["faults"] == {"status": 1}
+
+
+def test_html(sandbox: RunningSandbox) -> None:
+    """A gateway's page is HTML and no problem."""
+    sandbox.set_faults({"kind": "html"})
+    answer = _compute(sandbox, {})
+    assert answer.status_code == 502
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "502 Bad Gateway" in answer.text
+
+
+def test_truncated_answer(sandbox: RunningSandbox) -> None:
+    """Half of the announced bytes arrive, then the connection is closed."""
+    headers = _log_in(sandbox)
+    sandbox.set_faults({"endpoint": _COMPUTE, "kind": "truncate"})
+    with pytest.raises(httpx2.RemoteProtocolError):
+        _compute(sandbox, headers)
+
+
+def test_dripped_answer_is_whole(sandbox: RunningSandbox) -> None:
+    """A slow body comes in many small parts and is the true answer."""
+    headers = _log_in(sandbox)
+    truth = _compute(sandbox, headers).json()
+    sandbox.set_faults({"endpoint": _COMPUTE, "kind": "drip", "latency_ms": 1, "chunk_bytes": 32})
+    with httpx2.stream(
+        "POST", sandbox.url + _COMPUTE, json=_BODY, headers=headers, timeout=10
+    ) as answer:
+        parts = list(answer.iter_raw())
+    assert len(parts) > 3
+    assert httpx2.Response(200, content=b"".join(parts)).json() == truth
+
+
+def test_late_answer_is_true(sandbox: RunningSandbox) -> None:
+    """Latency delays the answer by at least what was asked for and changes nothing else."""
+    headers = _log_in(sandbox)
+    sandbox.set_faults({"endpoint": _COMPUTE, "kind": "latency", "latency_ms": 120})
+    answer = _compute(sandbox, headers)
+    assert answer.status_code == 200
+    assert answer.elapsed.total_seconds() >= 0.12
+
+
+def test_blackhole_says_nothing(sandbox: RunningSandbox) -> None:
+    """The caller's timeout is the only end, and its hanging up frees the place."""
+    headers = _log_in(sandbox)
+    sandbox.set_faults({"endpoint": _COMPUTE, "kind": "blackhole"})
+    with pytest.raises(httpx2.ReadTimeout):
+        _compute(sandbox, headers, timeout_s=0.2)
+    sandbox.set_faults()
+    assert _compute(sandbox, headers).status_code == 200
+    stats = sandbox.stats()[_COMPUTE]
+    assert stats["attempts"] == 2
+    assert stats["faults"] == {"blackhole": 1}
+
+
+def test_share_is_repeatable_over_the_wire(sandbox: RunningSandbox) -> None:
+    """The same rules and seed hit the same requests of a sequence."""
+    headers = _log_in(sandbox)
+    runs = []
+    for _ in range(2):
+        sandbox.set_faults({"endpoint": _COMPUTE, "kind": "status", "share": 0.5}, seed=9)
+        runs.append([_compute(sandbox, headers).status_code for _ in range(20)])
+    assert runs[0] == runs[1]
+    assert set(runs[0]) == {200, 503}
+
+
+def test_faults_leave_the_rest_alone(sandbox: RunningSandbox) -> None:
+    """Health and the switches themselves work under any fault; deleting them ends it."""
+    sandbox.set_faults({"kind": "blackhole"})
+    assert httpx2.get(f"{sandbox.url}/health/ready").status_code == 200
+    sandbox.clear()
+    assert _compute(sandbox, _log_in(sandbox)).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/admin/faults"), ("DELETE", "/admin/faults"), ("GET", "/admin/stats")],
+)
+def test_switches_need_their_token(
+    sandbox: RunningSandbox, headers: dict[str, str], method: str, path: str
+) -> None:
+    """Nobody but the administrator can make the sandbox fail or read its counters."""
+    answer = httpx2.request(method, sandbox.url + path, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "auth.invalid")
+
+
+def test_senseless_rules_are_told(sandbox: RunningSandbox) -> None:
+    """A plan that cannot be carried out is refused whole, and the one in force stays."""
+    sandbox.set_faults({"kind": "html"})
+    with pytest.raises(httpx2.HTTPStatusError) as caught:
+        sandbox.set_faults({"kind": "explode"})
+    assert caught.value.response.json()["errors"][0]["pointer"] == "/rules/0/kind"
+    assert _compute(sandbox, {}).status_code == 502

@@ -1,0 +1,73 @@
+"""A whole Tandem server for the courier's tests: real database, real engine, real HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tandem.courier.day import Fate, Phase, PlannedDelivery
+from tandem.courier.delivery import Order
+from tandem.courier.dispatch import Dispatcher
+from tandem.courier.pricing import Tariff
+from tandem.courier.service import CourierService
+from tandem.ledger.client import LedgerClient
+from tandem.platform.auth import Permission
+from tandem.platform.config import Settings
+from tandem.platform.http.serving import HttpServer
+from tandem.routing.client import Coordinate, RoutingClient
+from tandem.server import open_application
+
+# The Senate Square and the Central Station, a few minutes apart by bicycle.
+SQUARE = Coordinate(lon=24.9522, lat=60.1696)
+STATION = Coordinate(lon=24.9413, lat=60.1712)
+CHEAP = Tariff()
+DEAR = Tariff(base_minor=10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A server with a client of each of its two halves."""
+
+    ledger: LedgerClient
+    routes: RoutingClient
+
+    def service(self, tariff: Tariff = CHEAP) -> CourierService:
+        """Make a courier that remembers nothing, as after a restart."""
+        return CourierService(self.ledger, self.routes, tariff)
+
+    def dispatcher(self, tariff: Tariff = CHEAP) -> Dispatcher:
+        """Make a dispatcher that remembers nothing, as after a restart."""
+        return Dispatcher(self.service(tariff))
+
+    async def balance_minor(self, account: str) -> int:
+        """Read an account's balance."""
+        return (await self.ledger.balance(account)).balance_minor
+
+
+@asynccontextmanager
+async def open_town(database_uri: str, valhalla_url: str) -> AsyncIterator[Town]:
+    """Serve Tandem without a Bikemap: its own engine answers, so every quote is a degraded one."""
+    settings = Settings.model_validate({"database_url": database_uri, "valhalla_url": valhalla_url})
+    async with open_application(settings) as application:
+        token = await application.keys.create_key(
+            "courier tests", [Permission.READ, Permission.WRITE, Permission.ROUTE]
+        )
+        async with (
+            HttpServer(application.api, host="127.0.0.1", port=0) as server,
+            LedgerClient(server.url, token) as ledger,
+            RoutingClient(server.url, token) as routes,
+        ):
+            yield Town(ledger, routes)
+
+
+def planned(delivery: int, fate: Fate) -> PlannedDelivery:
+    """Plan one delivery for a customer and a courier of its own, all of the same number."""
+    order = Order(
+        delivery_id=f"test-{delivery}",
+        customer=delivery,
+        courier=delivery,
+        pickup=SQUARE,
+        dropoff=STATION,
+        requested_at=datetime.now(UTC),
+    )
+    return PlannedDelivery(delivery, Phase.CALM, fate, order)

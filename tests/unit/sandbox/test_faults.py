@@ -1,0 +1,89 @@
+"""Which requests go wrong: repeatable, and in the share asked for."""
+
+import pytest
+from pydantic import ValidationError
+
+from tandem.sandbox.faults import FaultKind, FaultPlan, FaultRule, Faults
+
+_COMPUTE, _TOKEN = "/v2/routes:compute", "/v2/oauth2/token"
+
+
+def _hits(faults: Faults, number: int, endpoint: str = _COMPUTE) -> list[bool]:
+    return [faults.decide(endpoint) is not None for _ in range(number)]
+
+
+def _plan(share: float, seed: int | None = 1, endpoint: str = _COMPUTE) -> FaultPlan:
+    return FaultPlan(
+        rules=[FaultRule(endpoint=endpoint, share=share, kind=FaultKind.HTML)], seed=seed
+    )
+
+
+def test_share_and_seed_decide() -> None:
+    """The same seed hits the same requests, another seed others, both in the share asked for."""
+    faults = Faults(default_seed=0)
+    runs = []
+    for seed in (1, 1, 2):
+        faults.replace(_plan(0.3, seed))
+        runs.append(_hits(faults, 2_000))
+    assert runs[0] == runs[1] != runs[2]
+    assert all(500 < sum(run) < 700 for run in runs)
+
+
+def test_extreme_shares_are_exact() -> None:
+    """All means every one and none means not one."""
+    faults = Faults(default_seed=0)
+    faults.replace(_plan(1.0))
+    assert all(_hits(faults, 500))
+    faults.replace(_plan(0.0))
+    assert not any(_hits(faults, 500))
+
+
+def test_other_endpoints_do_not_disturb() -> None:
+    """Requests elsewhere are not hit, and do not change which requests here are."""
+    faults = Faults(default_seed=0)
+    faults.replace(_plan(0.5))
+    alone = _hits(faults, 100)
+    faults.replace(_plan(0.5))
+    mixed = []
+    for _ in range(100):
+        assert faults.decide(_TOKEN) is None
+        mixed += _hits(faults, 1)
+    assert mixed == alone
+
+
+def test_first_rule_that_hits_decides() -> None:
+    """Rules are tried in order; `*` concerns every endpoint."""
+    faults = Faults(default_seed=0)
+    status = FaultRule(endpoint=_TOKEN, kind=FaultKind.STATUS)
+    hole = FaultRule(kind=FaultKind.BLACKHOLE)
+    faults.replace(FaultPlan(rules=[status, hole]))
+    assert faults.decide(_TOKEN) is status
+    assert faults.decide(_COMPUTE) is hole
+
+
+def test_plan_without_a_seed_takes_the_process_seed() -> None:
+    """The seed given at the start stands in for a missing one."""
+    runs = []
+    for default_seed in (5, 5, 6):
+        faults = Faults(default_seed)
+        faults.replace(_plan(0.5, seed=None))
+        runs.append(_hits(faults, 200))
+    assert runs[0] == runs[1] != runs[2]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "explode"},
+        {"kind": "status", "share": 1.1},
+        {"kind": "latency"},
+        {"kind": "drip"},
+        {"kind": "status", "status": 99},
+        {"kind": "status", "colour": "red"},
+        {"kind": "latency", "latency_ms": 10**9},
+    ],
+)
+def test_senseless_rules_are_refused(rule: dict[str, object]) -> None:
+    """A rule that cannot be carried out is an error, not a guess."""
+    with pytest.raises(ValidationError):
+        FaultPlan.model_validate({"rules": [rule]})
