@@ -3,6 +3,8 @@
 import pytest
 
 pytest_plugins = [
+    "tests.support.clock",
+    "tests.support.doors",
     "tests.support.engine",
     "tests.support.postgres",
 ]

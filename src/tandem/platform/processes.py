@@ -84,6 +84,15 @@ class ChildProcess:
                 )
             time.sleep(PROCESS_POLL_S)
 
+    def wait(self, *, timeout_s: float = PROCESS_STOP_TIMEOUT_S) -> int:
+        """Wait for it to end by itself; returns its exit code, or raises ProcessError."""
+        if self._popen is None:
+            raise ProcessError(f"{self.name} was not started")
+        try:
+            return self._popen.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise ProcessError(f"{self.name} still runs after {timeout_s:.0f} s") from error
+
     def stop(self, *, timeout_s: float = PROCESS_STOP_TIMEOUT_S) -> int | None:
         """Ask it to end, and make it where it does not in time; returns its exit code."""
         if self._popen is None:

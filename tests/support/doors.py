@@ -1,0 +1,249 @@
+"""The doors of the ledger: in process on either store, and over real HTTP with real keys.
+
+One server for each module, a ledger of its own for each test. Doors in process go by the virtual
+clock; the server goes by the real one.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from tests.support.clock import VirtualClock
+
+from tandem.ledger import api, commands
+from tandem.ledger.client import LedgerClient
+from tandem.ledger.core.commands import OpenAccount
+from tandem.ledger.embedded import ROLE
+from tandem.ledger.local import LocalLedger
+from tandem.ledger.service import LedgerService
+from tandem.ledger.storage.memory import MemoryStore
+from tandem.ledger.storage.postgres import PostgresStore
+from tandem.platform.auth import ApiKeys, Permission
+from tandem.platform.config import Settings
+from tandem.platform.database import migrate, open_pool
+from tandem.platform.http.serving import HttpServer
+from tandem.server import open_application
+
+_TIMEOUT_S = 30.0
+_ANY_SKEW_US = 2**62
+
+STORES = ("memory", "postgres")
+DOORS = (*STORES, "http")
+
+
+def fresh_name() -> str:
+    """Name a ledger that no other test has."""
+    return f"test-{uuid.uuid4().hex[:16]}"
+
+
+# -- stores --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def ledger_database(postgres_uri: str) -> Iterator[str]:
+    """URI of a database with the ledger's schema, one for each test process."""
+    name = f"ledgers_{uuid.uuid4().hex[:16]}"
+    identifier = sql.Identifier(name)
+    with psycopg.connect(postgres_uri, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(identifier))
+        uri = make_conninfo(postgres_uri, dbname=name)
+        migrate(uri, "tandem.ledger.storage:migrations", "ledger")
+        yield uri
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+@asynccontextmanager
+async def open_store(
+    conninfo: str, *, max_clock_skew_us: int = _ANY_SKEW_US
+) -> AsyncIterator[PostgresStore]:
+    """Open a store on a migrated database, acting as the restricted role."""
+    async with AsyncExitStack() as stack:
+        pools = [
+            await stack.enter_async_context(
+                await open_pool(conninfo, role=ROLE, min_size=1, max_size=4, name=name)
+            )
+            for name in ("test reads", "test writes")
+        ]
+        yield PostgresStore(pools[0], pools[1], max_clock_skew_us=max_clock_skew_us)
+
+
+@pytest.fixture(scope="module")
+async def postgres_store(ledger_database: str) -> AsyncIterator[PostgresStore]:
+    """The PostgreSQL store, which takes any clock."""
+    async with open_store(ledger_database) as store:
+        yield store
+
+
+@asynccontextmanager
+async def in_process(
+    store: MemoryStore | PostgresStore, clock: VirtualClock, name: str | None = None
+) -> AsyncIterator[LocalLedger]:
+    """Open a ledger over a store; another one of the same name is another process's writer."""
+    service = LedgerService(store, clock)
+    try:
+        yield await service.create_ledger(name or fresh_name())
+    finally:
+        await service.close()
+
+
+# -- the server ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerServer:
+    """A served application, its keys, and a token that may do everything."""
+
+    url: str
+    keys: ApiKeys
+    token: str
+
+    def client(self, name: str, token: str | None = None) -> LedgerClient:
+        """Make a client of a ledger."""
+        return LedgerClient(self.url, token or self.token, ledger=name)
+
+
+@pytest.fixture(scope="module")
+async def ledger_server(ledger_database: str) -> AsyncIterator[LedgerServer]:
+    """The application as `tandem serve` puts it together, on a real socket."""
+    settings = Settings(database_url=ledger_database, ledger=fresh_name())
+    async with (
+        open_application(settings) as application,
+        HttpServer(application.api, host="127.0.0.1", port=0) as server,
+    ):
+        token = await application.keys.create_key("all", Permission)
+        yield LedgerServer(server.url, application.keys, token)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A ledger of a server: as bytes on the wire, and through the client beside it."""
+
+    http: httpx2.AsyncClient
+    ledger: LedgerClient
+    server: LedgerServer
+    name: str
+
+    async def post(
+        self, path: str, body: str | bytes | dict[str, Any], **headers: str
+    ) -> httpx2.Response:
+        """Send a body as it is (a dictionary as JSON), with an idempotency key unless given."""
+        sent = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        if isinstance(body, dict):
+            return await self.http.post(path, json=body, headers=sent)
+        return await self.http.post(path, content=body, headers=sent)
+
+
+@pytest.fixture
+async def wire(ledger_server: LedgerServer) -> AsyncIterator[Wire]:
+    """A fresh ledger on the server, with the usual accounts."""
+    name = fresh_name()
+    async with (
+        ledger_server.client(name) as ledger,
+        httpx2.AsyncClient(
+            base_url=f"{ledger_server.url}/v1/ledgers/{name}",
+            headers={"Authorization": f"Bearer {ledger_server.token}"},
+            timeout=_TIMEOUT_S,
+        ) as http,
+    ):
+        await ledger.create_ledger()
+        await open_usual(ledger)
+        yield Wire(http, ledger, ledger_server, name)
+
+
+# -- doors ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=DOORS)
+async def ledger(
+    request: pytest.FixtureRequest,
+    clock: VirtualClock,
+    postgres_store: PostgresStore,
+    ledger_server: LedgerServer,
+) -> AsyncIterator[api.Ledger]:
+    """A fresh ledger with the usual accounts, through each door."""
+    if request.param == "http":
+        async with ledger_server.client(fresh_name()) as client:
+            await client.create_ledger()
+            await open_usual(client)
+            yield client
+        return
+    store = MemoryStore(clock) if request.param == "memory" else postgres_store
+    async with in_process(store, clock) as local:
+        await open_usual(local)
+        yield local
+
+
+@pytest.fixture(params=STORES)
+async def timed(
+    request: pytest.FixtureRequest, clock: VirtualClock, postgres_store: PostgresStore
+) -> AsyncIterator[LocalLedger]:
+    """A fresh ledger with the usual accounts, in process on each store, on the virtual clock."""
+    store = MemoryStore(clock) if request.param == "memory" else postgres_store
+    async with in_process(store, clock) as local:
+        await open_usual(local)
+        yield local
+
+
+# -- what tests do with a ledger -----------------------------------------------------------------
+
+
+def account(address: str, asset: str = "EUR/2", **fields: Any) -> OpenAccount:
+    """Open a liability that cannot go below zero, unless said otherwise."""
+    fields = {"account_class": "liability", "min_balance_minor": 0, **fields}
+    return commands.open_account(address, asset=asset, idempotency_key=f"open-{address}", **fields)
+
+
+# `cash` takes anything; the wallets must not go below zero and are empty at first.
+USUAL = (
+    account("cash", account_class="asset", min_balance_minor=None),
+    account("wallets:a"),
+    account("wallets:b"),
+)
+USUAL_RECORDS = len(USUAL)
+
+
+async def open_usual(ledger: api.Ledger) -> None:
+    """Open `cash`, `wallets:a` and `wallets:b`, all in EUR/2."""
+    await open_accounts(ledger, USUAL)
+
+
+async def open_accounts(ledger: api.Ledger, accounts: Iterable[OpenAccount]) -> None:
+    """Open accounts, and be sure that they were."""
+    receipts = await ledger.submit_batch(list(accounts))
+    assert [receipt.refusal for receipt in receipts] == [None] * len(receipts)
+
+
+async def fund(ledger: api.Ledger, address: str, amount_minor: int, key: str = "") -> api.Record:
+    """Move money from `cash` to a wallet."""
+    return await ledger.transfer(
+        debit_account="cash",
+        credit_account=address,
+        amount_minor=amount_minor,
+        idempotency_key=key or f"fund-{uuid.uuid4().hex}",
+    )
+
+
+async def refused(write: Awaitable[Any]) -> api.Refusal:
+    """Await what must be refused; give the refusal."""
+    with pytest.raises(api.Refused) as caught:
+        await write
+    return caught.value.refusal
+
+
+async def head(ledger: api.Ledger) -> int:
+    """The position of the last record."""
+    return (await ledger.trial_balance()).position
+
+
+async def available(ledger: api.Ledger, address: str) -> int:
+    """What can be spent of an account."""
+    return (await ledger.balance(address)).available_minor
+

@@ -1,0 +1,145 @@
+"""Places, routes and a scripted Bikemap for the routing tests."""
+
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from tests.support.fault_server import FaultServer, Reply, Seen, json_reply
+
+from tandem.resilience.deadline import Deadline
+from tandem.routing.domain import polyline
+from tandem.routing.domain.coordinate import Coordinate, great_circle_m
+from tandem.routing.domain.request import RouteRequest
+from tandem.routing.gateway import RoutingGateway
+from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH, TOKEN_PATH
+from tandem.routing.service import open_gateway
+
+CLIENT_ID, CLIENT_SECRET = "tests", "canary-secret-of-the-tests"
+SQUARE = Coordinate(lon=24.9522, lat=60.1696)
+STATION = Coordinate(lon=24.9413, lat=60.1712)
+REQUEST = RouteRequest((SQUARE, STATION))
+
+type Compute = Callable[[Seen], Reply]
+
+
+@dataclass(slots=True)
+class VirtualClock:
+    """Monotonic seconds that pass only when told to."""
+
+    now_s: float = 1_000.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now_s += seconds
+
+
+def soon(timeout_ms: float = 2_000) -> Deadline:
+    """Return a real deadline."""
+    return Deadline.after_ms(timeout_ms)
+
+
+def between(one: Coordinate, other: Coordinate) -> tuple[Coordinate, ...]:
+    """Return a straight line of three vertices."""
+    middle = Coordinate((one.lon + other.lon) / 2, (one.lat + other.lat) / 2)
+    return one, middle, other
+
+
+def compute_answer(**changes: Any) -> dict[str, Any]:
+    """Return the body of a true answer for REQUEST, with members of the route replaced."""
+    line = between(SQUARE, STATION)
+    distance_m = great_circle_m(SQUARE, STATION)
+    route = {
+        "id": "rt_1",
+        "distance_m": distance_m,
+        "duration_s": distance_m / 4,
+        "ascent_m": 5.0,
+        "descent_m": 3.0,
+        "geometry": {"format": "polyline6", "dims": 2, "polyline": polyline.encode(line, 6)},
+        "bbox": [STATION.lon, SQUARE.lat, SQUARE.lon, STATION.lat],
+        "legs": [
+            {
+                "distance_m": distance_m,
+                "duration_s": distance_m / 4,
+                "begin": 0,
+                "end": 2,
+                "steps": [],
+            }
+        ],
+        "segments": [],
+    }
+    return {
+        "routes": [route | changes],
+        "waypoints": [],
+        "warnings": [],
+        "attribution": ["© Test"],
+        "data_version": "1",
+    }
+
+
+def problem(status: int, code: str, **headers: str) -> Reply:
+    """Answer a problem of the contract."""
+    body = {"type": f"urn:test:{code}", "title": "No", "status": status, "code": code}
+    return json_reply(status, body, **headers)
+
+
+def always(reply: Reply) -> Compute:
+    """Answer the same to everything."""
+    return lambda _seen: reply
+
+
+def bikemap(compute: Compute, *, expires_in: int = 3_600) -> FaultServer:
+    """Make a server that gives tokens (t1, t2, …) and leaves the rest to `compute`."""
+    issued = 0
+
+    def script(seen: Seen) -> Reply:
+        nonlocal issued
+        if seen.path == TOKEN_PATH:
+            issued += 1
+            token = {"access_token": f"t{issued}", "token_type": "Bearer", "expires_in": expires_in}
+            return json_reply(200, token)
+        if seen.path == COMPUTE_PATH:
+            return compute(seen)
+        return problem(404, "request.not_found")
+
+    return FaultServer(script)
+
+
+@asynccontextmanager
+async def gateway_on(
+    bikemap_url: str | None,
+    valhalla_url: str | None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    registry: CollectorRegistry | None = None,
+    seed: int = 1,
+) -> AsyncIterator[RoutingGateway]:
+    """Open a gateway as the product does."""
+    async with open_gateway(
+        bikemap_url,
+        CLIENT_ID,
+        CLIENT_SECRET,
+        valhalla_url,
+        registry or CollectorRegistry(),
+        clock=clock,
+        chance=random.Random(seed).random,
+    ) as gateway:
+        yield gateway
+
+
+def sample(registry: CollectorRegistry, name: str, labels: Mapping[str, str]) -> float:
+    """Read one value of the metrics, 0 where it was never counted."""
+    return registry.get_sample_value(name, dict(labels)) or 0.0
+
+
+def body_of(seen: Seen) -> Any:
+    """Parse a request's body."""
+    return json.loads(seen.body)

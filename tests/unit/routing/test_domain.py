@@ -1,0 +1,82 @@
+"""Places, requests, estimates and climbs."""
+
+import math
+
+import pytest
+from tests.support.routing import SQUARE, STATION
+
+from tandem.routing.domain.climb import climb_m
+from tandem.routing.domain.coordinate import Coordinate, great_circle_m, line_length_m
+from tandem.routing.domain.errors import InvalidRequest, NoRoute
+from tandem.routing.domain.estimate import estimate
+from tandem.routing.domain.request import BicycleProfile, RouteRequest
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat"), [(180.1, 0), (0, -90.1), (math.nan, 0), (0, math.nan), (math.inf, 0)]
+)
+def test_places_are_on_the_globe(lon: float, lat: float) -> None:
+    """What is no place cannot be made."""
+    with pytest.raises(ValueError, match="longitude"):
+        Coordinate(lon, lat)
+
+
+def test_distances_are_right() -> None:
+    """A degree of a meridian is 111.195 km, and antipodes are half the globe apart."""
+    assert great_circle_m(Coordinate(25, 60), Coordinate(25, 61)) == pytest.approx(111_195, abs=1)
+    half_m = math.pi * 6_371_008.8
+    assert great_circle_m(Coordinate(0, 0), Coordinate(180, 0)) == pytest.approx(half_m)
+    assert line_length_m([SQUARE, STATION, SQUARE]) == 2 * great_circle_m(SQUARE, STATION)
+    assert line_length_m([]) == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 51])
+def test_requests_have_two_to_fifty_waypoints(count: int) -> None:
+    """Fewer or more are refused, and the field is named."""
+    with pytest.raises(InvalidRequest) as refused:
+        RouteRequest((SQUARE,) * count)
+    assert refused.value.field == "waypoints"
+
+
+def test_key_ignores_what_is_too_small_to_matter() -> None:
+    """Places a centimetre apart are one place; another order or bicycle is another request."""
+    request = RouteRequest((SQUARE, STATION))
+    nearby = Coordinate(SQUARE.lon + 1e-8, SQUARE.lat - 1e-8)
+    assert RouteRequest((nearby, STATION)).key() == request.key()
+    assert RouteRequest((STATION, SQUARE)).key() != request.key()
+    assert RouteRequest((SQUARE, STATION), BicycleProfile.ROAD).key() != request.key()
+    zero = RouteRequest((Coordinate(-1e-9, 0.0), Coordinate(0.0, 1.0)))
+    assert repr(zero.key()) == repr(
+        RouteRequest((Coordinate(0.0, 0.0), Coordinate(0.0, 1.0))).key()
+    )
+
+
+@pytest.mark.parametrize("profile", BicycleProfile)
+def test_estimate_is_believable(profile: BicycleProfile) -> None:
+    """An estimate is longer than the straight line, has its legs, no climb, and says what it is."""
+    request = RouteRequest((SQUARE, STATION, SQUARE), profile)
+    route = estimate(request)
+    assert route.distance_m == pytest.approx(2 * 1.35 * great_circle_m(SQUARE, STATION))
+    assert 10 < route.distance_m / route.duration_s * 3.6 < 25
+    assert [(leg.begin_index, leg.end_index) for leg in route.legs] == [(0, 1), (1, 2)]
+    assert sum(leg.distance_m for leg in route.legs) == pytest.approx(route.distance_m)
+    assert route.ascent_m == route.descent_m == 0
+    assert [warning.code for warning in route.warnings] == ["estimate"]
+
+
+def test_climb_ignores_noise() -> None:
+    """Ripples below a metre do not add up to a mountain; a slow climb still counts."""
+    assert climb_m([]) == (0, 0)
+    assert climb_m([10, 10.5, 10, 10.6, 10.1] * 50) == (0, 0)
+    ascent_m, descent_m = climb_m([n / 10 for n in range(101)])
+    assert ascent_m == pytest.approx(10, abs=1)
+    assert descent_m == 0
+    assert climb_m([0, 5, 2, 9]) == (12, 3)
+
+
+def test_error_raised_again_is_equal_but_new() -> None:
+    """What is kept in the negative cache can be raised many times without growing."""
+    first = NoRoute("no way", point_index=1)
+    again = first.again()
+    assert again is not first
+    assert (type(again), str(again), again.point_index) == (NoRoute, "no way", 1)
