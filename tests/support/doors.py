@@ -4,9 +4,11 @@ One server for each module, a ledger of its own for each test. Doors in process 
 clock; the server goes by the real one.
 """
 
+import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ from tests.support.clock import VirtualClock
 from tandem.ledger import api, commands
 from tandem.ledger.client import LedgerClient
 from tandem.ledger.core.commands import OpenAccount
+from tandem.ledger.core.refusals import HTTP_STATUS
 from tandem.ledger.embedded import ROLE
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
@@ -102,11 +105,14 @@ class LedgerServer:
 
     url: str
     keys: ApiKeys
-    token: str
+    http: httpx2.AsyncClient
+    root: LedgerClient
 
-    def client(self, name: str, token: str | None = None) -> LedgerClient:
-        """Make a client of a ledger."""
-        return LedgerClient(self.url, token or self.token, ledger=name)
+    def client(self, name: str) -> LedgerClient:
+        """Give a client of a ledger; all of them share connections, which are dear to make."""
+        client = copy(self.root)
+        client._name, client._path = name, f"/v1/ledgers/{name}"
+        return client
 
 
 @pytest.fixture(scope="module")
@@ -118,47 +124,84 @@ async def ledger_server(ledger_database: str) -> AsyncIterator[LedgerServer]:
         HttpServer(application.api, host="127.0.0.1", port=0) as server,
     ):
         token = await application.keys.create_key("all", Permission)
-        yield LedgerServer(server.url, application.keys, token)
+        async with (
+            LedgerClient(server.url, token) as root,
+            httpx2.AsyncClient(base_url=server.url, timeout=_TIMEOUT_S) as http,
+        ):
+            http.headers["Authorization"] = f"Bearer {token}"
+            yield LedgerServer(server.url, application.keys, http, root)
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
     """A ledger of a server: as bytes on the wire, and through the client beside it."""
 
-    http: httpx2.AsyncClient
-    ledger: LedgerClient
     server: LedgerServer
-    name: str
+    ledger: LedgerClient
+    path: str
 
-    async def post(
-        self, path: str, body: str | bytes | dict[str, Any], **headers: str
+    async def send(
+        self, method: str, path: str, body: object = None, **headers: str | None
     ) -> httpx2.Response:
-        """Send a body as it is (a dictionary as JSON), with an idempotency key unless given."""
-        sent = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        if isinstance(body, dict):
-            return await self.http.post(path, json=body, headers=sent)
-        return await self.http.post(path, content=body, headers=sent)
+        """Send a body (text as it is, else as JSON) with an idempotency key, unless said otherwise.
+
+        Headers are written `Idempotency_Key="k"`; None leaves one out.
+        """
+        wanted: dict[str, str | None] = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": uuid.uuid4().hex,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        content = body if isinstance(body, str | bytes) else json.dumps(body)
+        return await self.server.http.request(
+            method,
+            self.path + path,
+            content=None if body is None else content,
+            headers={name: value for name, value in wanted.items() if value is not None},
+        )
+
+    async def post(self, path: str, body: object, **headers: str | None) -> httpx2.Response:
+        """Send a POST."""
+        return await self.send("POST", path, body, **headers)
+
+    async def get(self, path: str, **headers: str | None) -> httpx2.Response:
+        """Send a GET."""
+        return await self.send("GET", path, **headers)
+
+
+async def _wire(server: LedgerServer) -> Wire:
+    name = fresh_name()
+    ledger = server.client(name)
+    await ledger.create_ledger()
+    await open_usual(ledger)
+    return Wire(server, ledger, f"/v1/ledgers/{name}")
 
 
 @pytest.fixture
-async def wire(ledger_server: LedgerServer) -> AsyncIterator[Wire]:
+async def wire(ledger_server: LedgerServer) -> Wire:
     """A fresh ledger on the server, with the usual accounts."""
-    name = fresh_name()
-    async with (
-        ledger_server.client(name) as ledger,
-        httpx2.AsyncClient(
-            base_url=f"{ledger_server.url}/v1/ledgers/{name}",
-            headers={"Authorization": f"Bearer {ledger_server.token}"},
-            timeout=_TIMEOUT_S,
-        ) as http,
-    ):
-        await ledger.create_ledger()
-        await open_usual(ledger)
-        yield Wire(http, ledger, ledger_server, name)
+    return await _wire(ledger_server)
+
+
+@pytest.fixture(scope="module")
+async def shared_wire(ledger_server: LedgerServer) -> Wire:
+    """A ledger for the tests of a module that write nothing."""
+    return await _wire(ledger_server)
 
 
 # -- doors ---------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _door(
+    name: str, clock: VirtualClock, store: PostgresStore, server: LedgerServer
+) -> AsyncIterator[api.Ledger]:
+    if name == "http":
+        yield (await _wire(server)).ledger
+        return
+    async with in_process(MemoryStore(clock) if name == "memory" else store, clock) as local:
+        await open_usual(local)
+        yield local
 
 
 @pytest.fixture(params=DOORS)
@@ -169,16 +212,17 @@ async def ledger(
     ledger_server: LedgerServer,
 ) -> AsyncIterator[api.Ledger]:
     """A fresh ledger with the usual accounts, through each door."""
-    if request.param == "http":
-        async with ledger_server.client(fresh_name()) as client:
-            await client.create_ledger()
-            await open_usual(client)
-            yield client
-        return
-    store = MemoryStore(clock) if request.param == "memory" else postgres_store
-    async with in_process(store, clock) as local:
-        await open_usual(local)
-        yield local
+    async with _door(request.param, clock, postgres_store, ledger_server) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=DOORS)
+async def shared_ledger(
+    request: pytest.FixtureRequest, postgres_store: PostgresStore, ledger_server: LedgerServer
+) -> AsyncIterator[api.Ledger]:
+    """Through each door a ledger for the tests of a module that write nothing."""
+    async with _door(request.param, VirtualClock(), postgres_store, ledger_server) as opened:
+        yield opened
 
 
 @pytest.fixture(params=STORES)
@@ -247,3 +291,12 @@ async def available(ledger: api.Ledger, address: str) -> int:
     """What can be spent of an account."""
     return (await ledger.balance(address)).available_minor
 
+
+def code_of(response: httpx2.Response) -> str:
+    """The code of a problem, which must be one in every respect."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    problem = response.json()
+    assert problem["status"] == response.status_code
+    assert problem["type"] == f"urn:tandem:problem:{problem['code']}"
+    assert HTTP_STATUS[api.RefusalCode(problem["code"])] == response.status_code
+    return str(problem["code"])

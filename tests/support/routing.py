@@ -20,9 +20,9 @@ from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH, TOKEN_PATH
 from tandem.routing.service import open_gateway
 
 CLIENT_ID, CLIENT_SECRET = "tests", "canary-secret-of-the-tests"
-SQUARE = Coordinate(lon=24.9522, lat=60.1696)
+MARKET = Coordinate(lon=24.946877, lat=60.178337)
 STATION = Coordinate(lon=24.9413, lat=60.1712)
-REQUEST = RouteRequest((SQUARE, STATION))
+REQUEST = RouteRequest((MARKET, STATION))
 
 type Compute = Callable[[Seen], Reply]
 
@@ -53,18 +53,23 @@ def between(one: Coordinate, other: Coordinate) -> tuple[Coordinate, ...]:
     return one, middle, other
 
 
+def encode_line(line: tuple[Coordinate, ...]) -> str:
+    """Write a line as the providers do."""
+    return polyline.encode(line, 6)
+
+
 def compute_answer(**changes: Any) -> dict[str, Any]:
     """Return the body of a true answer for REQUEST, with members of the route replaced."""
-    line = between(SQUARE, STATION)
-    distance_m = great_circle_m(SQUARE, STATION)
+    line = between(MARKET, STATION)
+    distance_m = great_circle_m(MARKET, STATION)
     route = {
         "id": "rt_1",
         "distance_m": distance_m,
         "duration_s": distance_m / 4,
         "ascent_m": 5.0,
         "descent_m": 3.0,
-        "geometry": {"format": "polyline6", "dims": 2, "polyline": polyline.encode(line, 6)},
-        "bbox": [STATION.lon, SQUARE.lat, SQUARE.lon, STATION.lat],
+        "geometry": {"format": "polyline6", "dims": 2, "polyline": encode_line(line)},
+        "bbox": [STATION.lon, MARKET.lat, MARKET.lon, STATION.lat],
         "legs": [
             {
                 "distance_m": distance_m,

@@ -5,11 +5,13 @@ a bounded number of times; that is safe because every write carries one.
 """
 
 import asyncio
+import json
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import wraps
+from numbers import Number
 from types import TracebackType
 from typing import Any, Concatenate, Final, Self
 from urllib.parse import quote
@@ -21,9 +23,11 @@ from pydantic import TypeAdapter
 from tandem.ledger import api
 from tandem.ledger.api import *  # noqa: F403 - a user of the client needs the interface's names
 from tandem.ledger.api import Entry, Record, Refusal, RefusalCode, Refused
+from tandem.ledger.core import intake
 from tandem.ledger.core.commands import SingleCommand
 from tandem.ledger.core.kinds import BatchMode
 from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
+from tandem.ledger.times import from_us, to_us
 from tandem.ledger.wire import command_members, entry_members, present
 
 ATTEMPTS: Final = 5
@@ -193,7 +197,7 @@ class LedgerClient:
             "/holds",
             idempotency_key,
             entries=entry_members(entries),
-            expires_at=None if expires_at is None else expires_at.isoformat(),
+            expires_at=_time(expires_at, "expires_at"),
             capture_limit_minor=capture_limit_minor,
             reference=reference,
             metadata=metadata,
@@ -211,7 +215,7 @@ class LedgerClient:
     ) -> Record:
         """Post a hold: all that remains, an amount of a two-entry hold, or named entries."""
         return await self._write(
-            f"/holds/{hold}/captures",
+            f"/holds/{intake.position(hold, 'hold')}/captures",
             idempotency_key,
             amount_minor=amount_minor,
             entries=entry_members(entries),
@@ -230,7 +234,7 @@ class LedgerClient:
     ) -> Record:
         """Give back all or part of what a hold still reserves."""
         return await self._write(
-            f"/holds/{hold}/releases",
+            f"/holds/{intake.position(hold, 'hold')}/releases",
             idempotency_key,
             amount_minor=amount_minor,
             entries=entry_members(entries),
@@ -250,7 +254,7 @@ class LedgerClient:
     ) -> Record:
         """Mirror a posted transaction: all that is left of it, or part."""
         return await self._write(
-            f"/transactions/{transaction}/reversals",
+            f"/transactions/{intake.position(transaction, 'transaction')}/reversals",
             idempotency_key,
             amount_minor=amount_minor,
             entries=entry_members(entries),
@@ -277,9 +281,7 @@ class LedgerClient:
         self, account: str, *, at_position: int | None = None, at_time: datetime | None = None
     ) -> api.AccountBalance:
         """Balance now (sees every acknowledged write), at a position, or at a past time."""
-        query = present(
-            at_position=at_position, at_time=None if at_time is None else at_time.isoformat()
-        )
+        query = present(at_position=at_position, at_time=_time(at_time, "at_time"))
         return await self._read(_BALANCE, f"/accounts/{_segment(account)}/balance", query)
 
     async def account(self, address: str) -> api.Account:
@@ -288,11 +290,11 @@ class LedgerClient:
 
     async def transaction(self, position: int) -> Record:
         """Look a record up by position."""
-        return await self._read(_RECORD, f"/records/{position}", {})
+        return await self._read(_RECORD, f"/records/{intake.position(position, 'position')}", {})
 
     async def hold_state(self, position: int) -> api.Hold:
         """Where a hold stands now."""
-        return await self._read(_HOLD, f"/holds/{position}", {})
+        return await self._read(_HOLD, f"/holds/{intake.position(position, 'hold')}", {})
 
     async def accounts(
         self, *, prefix: str = "", cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE
@@ -326,6 +328,9 @@ class LedgerClient:
     async def _write(
         self, path: str, key: str | None, method: str = "POST", /, **members: Any
     ) -> Record:
+        if members.get("metadata") is not None:
+            # JSON would make texts of keys that are none.
+            members["metadata"] = intake.metadata(members["metadata"])
         answer = await self._send(method, self._path + path, present(**members), key=key)
         record = _RECORD.validate_json(answer.content)
         return _marked(record) if "Idempotency-Replayed" in answer.headers else record
@@ -343,14 +348,17 @@ class LedgerClient:
         key: str | None = None,
         query: dict[str, Any] | None = None,
     ) -> httpx2.Response:
-        headers = {} if key is None else {"Idempotency-Key": _header(key)}
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Idempotency-Key"] = intake.idempotency_key(key)
+        content = None if body is None else _json(body)
         last: Refused | None = None
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(self._pause_s(attempt))
             try:
                 answer = await self._http.request(
-                    method, path, json=body, headers=headers, params=query
+                    method, path, content=content, headers=headers, params=query
                 )
             except httpx2.TransportError as error:
                 last = _unreachable(error)
@@ -374,12 +382,24 @@ def _segment(address: object) -> str:
     return quote(str(address), safe=":") or "%20"
 
 
-def _header(key: object) -> str:
-    text = str(key)
-    if text.isascii() and text.isprintable():
-        return text
-    detail = "a key is 1 to 128 visible ASCII characters"
-    raise Refused(Refusal(RefusalCode.MALFORMED, detail, "idempotency_key"))
+def _json(body: dict[str, Any]) -> bytes:
+    """Write a body, also with what is no amount or no text: it is the server that refuses that."""
+    try:
+        return json.dumps(body, separators=(",", ":"), default=_number).encode()
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        detail = "the command holds what cannot be written as JSON"
+        raise Refused(Refusal(RefusalCode.MALFORMED, detail)) from None
+
+
+def _number(value: object) -> float:
+    """Write a decimal or a fraction as the number that it is, which is refused as an amount."""
+    if isinstance(value, Number):
+        return float(value)  # type: ignore[arg-type]  # a complex number is a TypeError too
+    raise TypeError
+
+
+def _time(value: datetime | None, field: str) -> str | None:
+    return None if value is None else from_us(to_us(value, field)).isoformat()
 
 
 def _marked(record: Record) -> Record:

@@ -60,12 +60,13 @@ class Reader:
 
     async def close_time(self, time_us: int) -> None:
         """See to it that nothing more is recorded at or before a time; refused in the future."""
-        if time_us > self._now_us():
-            raise Refused(Refusal(RefusalCode.MALFORMED, "a time to read at has passed", "at_time"))
         head = await self._store.head(self._name)
         assert head is not None
-        if head.recorded_at_us < time_us:
-            await self._store.close_time(self._ledger_id, time_us)
+        if time_us <= head.recorded_at_us:
+            return  # closed already, even where another process's clock is ahead of ours
+        if time_us > self._now_us():
+            raise Refused(Refusal(RefusalCode.MALFORMED, "a time to read at has passed", "at_time"))
+        await self._store.close_time(self._ledger_id, time_us)
 
     async def _known_position(self, position: int) -> None:
         head = await self._store.head(self._name)

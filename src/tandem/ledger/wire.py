@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tandem.ledger import commands
 from tandem.ledger.api import Entry
 from tandem.ledger.core.commands import (
     Capture,
@@ -26,18 +27,12 @@ def present(**members: Any) -> dict[str, Any]:
 
 
 def entry_members(entries: Sequence[Entry] | None) -> list[dict[str, Any]] | None:
-    """Write entries of the interface."""
-    if entries is None:
+    """Write entries of the interface; raises `Refused` where they are something else."""
+    raw = commands.raw(entries)
+    if raw is None:
         return None
-    return [
-        present(
-            account=entry.account,
-            direction=entry.direction,
-            amount_minor=entry.amount_minor,
-            asset=entry.asset,
-        )
-        for entry in entries
-    ]
+    names = ("account", "direction", "amount_minor", "asset")
+    return [present(**dict(zip(names, entry, strict=True))) for entry in raw]
 
 
 def _requested(entries: Sequence[RequestedEntry] | None) -> list[dict[str, Any]] | None:

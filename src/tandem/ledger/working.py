@@ -97,9 +97,13 @@ class Batch:
 
 
 def _numbers(state: State, records: Iterable[Record]) -> dict[str, int]:
-    addresses = {entry.address for record in records for entry in record.entries}
-    accounts = ((address, state.accounts[address]) for address in addresses)
-    return {address: account.number for address, account in accounts if account is not None}
+    accounts = state.accounts
+    return {
+        address: account.number
+        for record in records
+        for address, _, _, _ in record.entries
+        if (account := accounts[address]) is not None
+    }
 
 
 class WorkingCopy:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.courier import CHEAP, DEAR, Town, open_town, planned
+from tests.support.courier import CHEAP, DEAR, Town, open_town
 
 from tandem.courier.day import Fate, PlannedDelivery
 from tandem.courier.delivery import State
@@ -62,7 +62,7 @@ async def test_delivery_ends_the_same_wherever_it_was_interrupted(town: Town, fa
     ends = set()
     for number, steps in enumerate([None, *range(LAST_STEP + 1)]):
         await open_people(town, number)
-        delivery = planned(number, fate)
+        delivery = town.planned(number, fate)
         if steps is not None:
             await take_steps(town, delivery, steps)
         outcome = await town.dispatcher().deliver(delivery)
@@ -83,7 +83,7 @@ async def test_delivery_ends_the_same_wherever_it_was_interrupted(town: Town, fa
 async def test_first_hold_binds_its_price(town: Town) -> None:
     """When the tariff rose between a crash and the new start, the customer pays the first price."""
     await open_people(town, 1)
-    delivery = planned(1, Fate.DELIVER)
+    delivery = town.planned(1, Fate.DELIVER)
     await take_steps(town, delivery, 1)
     outcome = await town.dispatcher(DEAR).deliver(delivery)
     assert outcome.state is State.DELIVERED
@@ -96,7 +96,7 @@ async def test_first_hold_binds_its_price(town: Town) -> None:
 async def test_declined_stays_declined(town: Town) -> None:
     """A customer refused at one price is refused again, though the new price could be paid."""
     await open_people(town, 1, funds_minor=DEAR.base_minor - 1)
-    delivery = planned(1, Fate.DELIVER)
+    delivery = town.planned(1, Fate.DELIVER)
     dear = await town.dispatcher(DEAR).deliver(delivery)
     cheap = await town.dispatcher(CHEAP).deliver(delivery)
     assert {dear.state, cheap.state} == {State.REFUSED}
@@ -107,7 +107,7 @@ async def test_declined_stays_declined(town: Town) -> None:
 async def test_key_that_belongs_to_something_else_is_not_taken_for_a_hold(town: Town) -> None:
     """Where the key names another command, the step stops instead of guessing."""
     await open_people(town, 1)
-    delivery = planned(1, Fate.DELIVER)
+    delivery = town.planned(1, Fate.DELIVER)
     await town.ledger.transfer(
         debit_account=CASH,
         credit_account=wallet(1),
@@ -121,7 +121,7 @@ async def test_key_that_belongs_to_something_else_is_not_taken_for_a_hold(town: 
 async def test_money_moves_as_the_quote_says(town: Town) -> None:
     """Courier and platform get their parts, the customer pays both, cash stays what came in."""
     await open_people(town, 1)
-    outcome = await town.dispatcher().deliver(planned(1, Fate.DELIVER))
+    outcome = await town.dispatcher().deliver(town.planned(1, Fate.DELIVER))
     assert outcome.quote is not None
     split = outcome.quote.split
     assert await town.balance_minor(earnings(1)) == split.courier_minor
@@ -141,5 +141,5 @@ async def test_opening_the_same_accounts_again_changes_nothing(town: Town) -> No
 async def test_wallet_without_a_customer_stops_the_delivery(town: Town) -> None:
     """An account that is not there is a fault of ours, not a customer without funds."""
     with pytest.raises(Refused) as refused:
-        await town.dispatcher().deliver(planned(9, Fate.DELIVER))
+        await town.dispatcher().deliver(town.planned(9, Fate.DELIVER))
     assert refused.value.code is RefusalCode.ACCOUNT_NOT_FOUND

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from tests.support.routing import SQUARE, STATION
+from tests.support.routing import MARKET, STATION
 
 from tandem.routing.domain.climb import climb_m
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m, line_length_m
@@ -26,7 +26,7 @@ def test_distances_are_right() -> None:
     assert great_circle_m(Coordinate(25, 60), Coordinate(25, 61)) == pytest.approx(111_195, abs=1)
     half_m = math.pi * 6_371_008.8
     assert great_circle_m(Coordinate(0, 0), Coordinate(180, 0)) == pytest.approx(half_m)
-    assert line_length_m([SQUARE, STATION, SQUARE]) == 2 * great_circle_m(SQUARE, STATION)
+    assert line_length_m([MARKET, STATION, MARKET]) == 2 * great_circle_m(MARKET, STATION)
     assert line_length_m([]) == 0
 
 
@@ -34,17 +34,17 @@ def test_distances_are_right() -> None:
 def test_requests_have_two_to_fifty_waypoints(count: int) -> None:
     """Fewer or more are refused, and the field is named."""
     with pytest.raises(InvalidRequest) as refused:
-        RouteRequest((SQUARE,) * count)
+        RouteRequest((MARKET,) * count)
     assert refused.value.field == "waypoints"
 
 
 def test_key_ignores_what_is_too_small_to_matter() -> None:
     """Places a centimetre apart are one place; another order or bicycle is another request."""
-    request = RouteRequest((SQUARE, STATION))
-    nearby = Coordinate(SQUARE.lon + 1e-8, SQUARE.lat - 1e-8)
+    request = RouteRequest((MARKET, STATION))
+    nearby = Coordinate(MARKET.lon + 1e-8, MARKET.lat - 1e-8)
     assert RouteRequest((nearby, STATION)).key() == request.key()
-    assert RouteRequest((STATION, SQUARE)).key() != request.key()
-    assert RouteRequest((SQUARE, STATION), BicycleProfile.ROAD).key() != request.key()
+    assert RouteRequest((STATION, MARKET)).key() != request.key()
+    assert RouteRequest((MARKET, STATION), BicycleProfile.ROAD).key() != request.key()
     zero = RouteRequest((Coordinate(-1e-9, 0.0), Coordinate(0.0, 1.0)))
     assert repr(zero.key()) == repr(
         RouteRequest((Coordinate(0.0, 0.0), Coordinate(0.0, 1.0))).key()
@@ -54,9 +54,9 @@ def test_key_ignores_what_is_too_small_to_matter() -> None:
 @pytest.mark.parametrize("profile", BicycleProfile)
 def test_estimate_is_believable(profile: BicycleProfile) -> None:
     """An estimate is longer than the straight line, has its legs, no climb, and says what it is."""
-    request = RouteRequest((SQUARE, STATION, SQUARE), profile)
+    request = RouteRequest((MARKET, STATION, MARKET), profile)
     route = estimate(request)
-    assert route.distance_m == pytest.approx(2 * 1.35 * great_circle_m(SQUARE, STATION))
+    assert route.distance_m == pytest.approx(2 * 1.35 * great_circle_m(MARKET, STATION))
     assert 10 < route.distance_m / route.duration_s * 3.6 < 25
     assert [(leg.begin_index, leg.end_index) for leg in route.legs] == [(0, 1), (1, 2)]
     assert sum(leg.distance_m for leg in route.legs) == pytest.approx(route.distance_m)

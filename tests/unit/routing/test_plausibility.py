@@ -3,20 +3,20 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.routing import REQUEST, SQUARE, STATION, between
+from tests.support.routing import MARKET, REQUEST, STATION, between
 
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m
 from tandem.routing.domain.plausibility import find_fault
 from tandem.routing.domain.request import RouteRequest
 from tandem.routing.domain.route import Leg, Route
 
-_DISTANCE_M = great_circle_m(SQUARE, STATION)
+_DISTANCE_M = great_circle_m(MARKET, STATION)
 _ROUTE = Route(
     distance_m=_DISTANCE_M,
     duration_s=_DISTANCE_M / 4,
     ascent_m=5,
     descent_m=3,
-    geometry=between(SQUARE, STATION),
+    geometry=between(MARKET, STATION),
     legs=(Leg(_DISTANCE_M, _DISTANCE_M / 4, 0, 2),),
 )
 
@@ -62,16 +62,16 @@ def test_mistakes_are_found(wrong: dict[str, object], fault: str) -> None:
 
 def test_a_leg_must_end_at_its_waypoint() -> None:
     """A route that skips a waypoint is not believed."""
-    far = Coordinate(SQUARE.lon + 0.02, SQUARE.lat)
-    request = RouteRequest((SQUARE, far, STATION))
+    far = Coordinate(MARKET.lon + 0.02, MARKET.lat)
+    request = RouteRequest((MARKET, far, STATION))
     legs = (Leg(1, 1, 0, 1), Leg(1, 1, 1, 2))
     assert find_fault(replace(_ROUTE, legs=legs), request) == "a leg does not end at its waypoint"
 
 
 def test_a_few_metres_may_have_any_speed() -> None:
     """Over a few metres rounding makes any speed, so none is checked."""
-    near = Coordinate(SQUARE.lon + 0.0001, SQUARE.lat)
-    line = (SQUARE, near)
+    near = Coordinate(MARKET.lon + 0.0001, MARKET.lat)
+    line = (MARKET, near)
     route = replace(
         _ROUTE, distance_m=5.0, duration_s=0.0, geometry=line, legs=(Leg(5, 0, 0, 1),), ascent_m=0
     )

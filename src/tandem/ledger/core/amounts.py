@@ -10,7 +10,7 @@ _DIGITS: Final = re.compile(r"[1-9][0-9]*", re.ASCII)
 _SIGNED_DIGITS: Final = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
 # What reads as a number but is no amount: zero, negative, fraction, exponent, not-a-number.
 _OTHER_NUMBER: Final = re.compile(
-    r"0|[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|nan|inf|infinity)",
+    r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?|nan|inf|infinity)",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -29,7 +29,7 @@ def parse_amount(value: object) -> int | Refusal:
     """Read an amount in minor units from an integer or a string of decimal digits.
 
     Refused `amount_invalid`: zero, negative, fraction, exponent, NaN, infinity, bool, float.
-    Refused `amount_overflow`: more than 2^127-1. Refused `malformed`: leading zeros, signs,
+    Refused `amount_overflow`: more than 2^127-1. Refused `malformed`: leading zeros, a plus,
     blanks, digits outside ASCII, and whatever is not a number.
     """
     if type(value) is int:
@@ -59,7 +59,7 @@ def _parse_text(text: str) -> int | Refusal:
         return _invalid("an amount is a positive integer in the minor unit")
     return Refusal(
         RefusalCode.MALFORMED,
-        "an amount is written in digits 0-9 without leading zeros, signs or blanks",
+        "an amount is written in digits 0-9 without leading zeros, a plus or blanks",
         field="amount_minor",
     )
 

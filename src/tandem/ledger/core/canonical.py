@@ -21,7 +21,6 @@ from tandem.ledger.core.commands import (
     PlaceHold,
     Post,
     Release,
-    RequestedEntry,
     Reverse,
     UpdateAccount,
 )
@@ -59,17 +58,16 @@ def encode(record: Record) -> str:
     if reference is not None:
         text += f',"reference":{encode_basestring(reference)}'
     if entries:
-        text += f',"entries":[{",".join(map(_entry, entries))}]'
+        rows = [
+            f'["{address}",{_CODES[effect]},{amount_minor},%d,%d,%d,%d]' % balance
+            for address, effect, amount_minor, balance in entries
+        ]
+        text += f',"entries":[{",".join(rows)}]'
     if metadata:
         text += f',"metadata":{_dumps(metadata)}'
     if kind is not RecordKind.TRANSACTION:
         text += "".join(_rare(record))
     return text + "}"
-
-
-def _entry(entry: Entry) -> str:
-    address, effect, amount_minor, balance = entry
-    return f'["{address}",{_CODES[effect]},{amount_minor},%d,%d,%d,%d]' % balance
 
 
 def _rare(record: Record) -> Iterable[str]:
@@ -195,15 +193,13 @@ def fingerprint(command: Command) -> str:
 def _asked(command: Command) -> str:
     if type(command) is Post:
         # The common case, without the general encoder.
-        asked = ",".join(map(_requested, command.entries))
+        asked = [
+            f"{address} {direction} {amount_minor} {asset or ''}"
+            for address, direction, amount_minor, asset in command.entries
+        ]
         tail = "" if command.reference is None else encode_basestring(command.reference)
-        return f"post[{asked}]{tail}{_dumps(command.metadata) if command.metadata else ''}"
+        return f"post[{','.join(asked)}]{tail}{_dumps(command.metadata) if command.metadata else ''}"
     return _dumps([type(command).__name__, *_asked_fields(command)])
-
-
-def _requested(entry: RequestedEntry) -> str:
-    address, direction, amount_minor, asset = entry
-    return f"{address} {direction} {amount_minor} {asset or ''}"
 
 
 def _asked_fields(command: Command) -> list[Any]:

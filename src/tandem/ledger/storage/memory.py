@@ -66,10 +66,10 @@ class _Log:
         if record.account is not None:
             self.accounts[record.account.address] = record.account
             self.entries.setdefault(record.account.address, [])
-        for leg, entry in enumerate(record.entries):
-            number = self.accounts[entry.address].number
-            self.entries[entry.address].append(
-                StoredEntry(number, record.position, leg, *entry[1:])
+        for leg, (address, effect, amount_minor, balance) in enumerate(record.entries):
+            number = self.accounts[address].number
+            self.entries[address].append(
+                StoredEntry(number, record.position, leg, int(effect), amount_minor, balance)
             )
 
     def chain(self, position: int) -> list[Record]:

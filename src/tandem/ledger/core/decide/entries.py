@@ -25,7 +25,7 @@ def settle(
 ) -> tuple[Entry, ...] | Refusal:
     """Turn legs into entries with running totals, or refuse; the state is not changed.
 
-    One pass for the usual case; whatever is odd goes to `_refusal`, which knows the precedence.
+    One pass for the usual case; whatever is odd goes to `irregular`, which knows the precedence.
     """
     accounts, balances = state.accounts, state.balances
     entries: list[Entry] = []
@@ -48,7 +48,7 @@ def settle(
         limited = limited or account.limited
         entries.append(_new(Entry, (address, effect, amount_minor, balance)))
     if odd or net_minor:
-        return _refusal(state, legs) or _settle_odd(state, legs, override_limits=override_limits)
+        return irregular(state, legs) or _settle_odd(state, legs, override_limits=override_limits)
     return _bounded(state, legs, entries, totals, limited=limited and not override_limits)
 
 
@@ -82,8 +82,8 @@ def _bounded(
     return tuple(entries) if refusal is None else refusal
 
 
-def _refusal(state: State, legs: Sequence[Leg]) -> Refusal | None:
-    """Say what comes first in precedence, if anything is wrong."""
+def irregular(state: State, legs: Sequence[Leg]) -> Refusal | None:
+    """Say what of existence, state and agreement is wrong first, if anything is."""
     accounts = [state.accounts[leg[0]] for leg in legs]
     return _existence(legs, accounts) or _standing(legs, accounts) or _agreement(legs, accounts)
 

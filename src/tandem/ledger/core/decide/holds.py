@@ -1,7 +1,7 @@
 """Holds: placing, capturing, releasing and expiring them."""
 
 from tandem.ledger.core.commands import Capture, PlaceHold, Release
-from tandem.ledger.core.decide.entries import Leg, direction_effect, settle
+from tandem.ledger.core.decide.entries import Leg, direction_effect, irregular, settle
 from tandem.ledger.core.decide.parts import Part, parts
 from tandem.ledger.core.kinds import Direction, HoldStatus
 from tandem.ledger.core.parents import Parent
@@ -16,6 +16,13 @@ def held(state: State, command: PlaceHold, now_us: int) -> tuple[Entry, ...] | R
     """Return the entries that reserve, or refuse."""
     if command.expires_at_us is not None and command.expires_at_us <= now_us:
         return Refusal(RefusalCode.MALFORMED, "a hold expires in the future", "expires_at")
+    limit = command.capture_limit_minor
+    reserved = sum(
+        asked.amount_minor for asked in command.entries if asked.direction is Direction.DEBIT
+    )
+    if limit is not None and limit < reserved:
+        detail = "a capture limit is at least the amount held"
+        return Refusal(RefusalCode.MALFORMED, detail, "capture_limit_minor")
     entries = settle(
         state,
         [
@@ -23,19 +30,12 @@ def held(state: State, command: PlaceHold, now_us: int) -> tuple[Entry, ...] | R
             for address, direction, amount_minor, asset in command.entries
         ],
     )
-    limit = command.capture_limit_minor
     if limit is None or isinstance(entries, Refusal):
         return entries
     accounts = (state.accounts[asked.address] for asked in command.entries)
     if len({account.asset for account in accounts if account is not None}) > 1:
         detail = "a capture limit needs entries of one asset"
         return Refusal(RefusalCode.ASSET_MISMATCH, detail, "capture_limit_minor")
-    reserved = sum(
-        asked.amount_minor for asked in command.entries if asked.direction is Direction.DEBIT
-    )
-    if limit < reserved:
-        detail = "a capture limit is at least the amount held"
-        return Refusal(RefusalCode.MALFORMED, detail, "capture_limit_minor")
     return entries
 
 
@@ -62,9 +62,6 @@ def captured(state: State, command: Capture, now_us: int) -> tuple[Entry, ...] |
     meant = parts(hold, command.amount_minor, command.entries, _EXCEEDED)
     if isinstance(meant, Refusal):
         return meant
-    refusal = _beyond(hold, meant)
-    if refusal is not None:
-        return refusal
     legs = [
         (part.leg.address, direction_effect(verb, part.leg.direction), amount_minor, part.asset)
         for part in meant
@@ -73,7 +70,8 @@ def captured(state: State, command: Capture, now_us: int) -> tuple[Entry, ...] |
     ]
     if command.final:
         legs += _rest(hold, meant)
-    return settle(state, legs)
+    exceeded = _beyond(hold, meant)
+    return settle(state, legs) if exceeded is None else irregular(state, legs) or exceeded
 
 
 def _beyond(hold: Parent, meant: tuple[Part, ...]) -> Refusal | None:
@@ -106,20 +104,19 @@ def released(state: State, command: Release, now_us: int) -> tuple[Entry, ...] |
     meant = parts(hold, command.amount_minor, command.entries, _EXCEEDED)
     if isinstance(meant, Refusal):
         return meant
+    legs = [
+        (
+            part.leg.address,
+            direction_effect("release", part.leg.direction),
+            part.amount_minor,
+            part.asset,
+        )
+        for part in meant
+    ]
     if any(part.excess_minor for part in meant):
-        return Refusal(_EXCEEDED, f"hold {hold.position} reserves less", "amount_minor")
-    return settle(
-        state,
-        [
-            (
-                part.leg.address,
-                direction_effect("release", part.leg.direction),
-                part.amount_minor,
-                part.asset,
-            )
-            for part in meant
-        ],
-    )
+        exceeded = Refusal(_EXCEEDED, f"hold {hold.position} reserves less", "amount_minor")
+        return irregular(state, legs) or exceeded
+    return settle(state, legs)
 
 
 def expired(state: State, hold: Parent) -> tuple[Entry, ...]:

@@ -1,7 +1,7 @@
 """Reversals: mirrored entries, linked to the original, several until the whole is reversed."""
 
 from tandem.ledger.core.commands import Reverse
-from tandem.ledger.core.decide.entries import direction_effect, settle
+from tandem.ledger.core.decide.entries import direction_effect, irregular, settle
 from tandem.ledger.core.decide.parts import parts
 from tandem.ledger.core.records import Entry
 from tandem.ledger.core.refusals import Refusal, RefusalCode
@@ -17,22 +17,20 @@ def reversed_(state: State, command: Reverse) -> tuple[Entry, ...] | Refusal:
     if not any(leg.remaining_minor for leg in original.legs):
         detail = f"{command.transaction} is already reversed in whole"
         return Refusal(RefusalCode.ALREADY_REVERSED, detail, "transaction")
-    exceeded = RefusalCode.REVERSAL_EXCEEDS_ORIGINAL
-    meant = parts(original, command.amount_minor, command.entries, exceeded)
+    code = RefusalCode.REVERSAL_EXCEEDS_ORIGINAL
+    meant = parts(original, command.amount_minor, command.entries, code)
     if isinstance(meant, Refusal):
         return meant
+    legs = [
+        (
+            part.leg.address,
+            direction_effect("post", part.leg.direction.opposite),
+            part.amount_minor,
+            part.asset,
+        )
+        for part in meant
+    ]
     if any(part.excess_minor for part in meant):
-        return Refusal(exceeded, f"{command.transaction} has less left to reverse", "amount_minor")
-    return settle(
-        state,
-        [
-            (
-                part.leg.address,
-                direction_effect("post", part.leg.direction.opposite),
-                part.amount_minor,
-                part.asset,
-            )
-            for part in meant
-        ],
-        override_limits=command.override_limits,
-    )
+        detail = f"{command.transaction} has less left to reverse"
+        return irregular(state, legs) or Refusal(code, detail, "amount_minor")
+    return settle(state, legs, override_limits=command.override_limits)

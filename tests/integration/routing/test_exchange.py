@@ -1,0 +1,139 @@
+"""One HTTP exchange against a server that does everything wrong, on real sockets."""
+
+import asyncio
+import time
+
+import httpx2
+import pytest
+from tests.support.fault_server import FaultServer, Reply, gzipped, json_reply
+from tests.support.routing import always, soon
+
+from tandem.resilience.deadline import Deadline
+from tandem.routing.domain.errors import (
+    BadPayload,
+    ConnectFailed,
+    ReadTimeout,
+    RoutingError,
+    Truncated,
+)
+from tandem.routing.exchange import Answer, Exchange
+from tandem.routing.limits import BODY_BYTES_MAX
+
+pytestmark = pytest.mark.anyio
+
+
+async def _ask(exchange: Exchange, deadline: Deadline | None = None) -> Answer:
+    return await exchange.post(
+        "/ask",
+        b"{}",
+        media_type="application/json",
+        headers={"Authorization": "Bearer canary"},
+        deadline=deadline or soon(),
+    )
+
+
+async def test_a_whole_answer() -> None:
+    """Status, type, headers and decoded body come back, whatever the status."""
+    reply = gzipped(json_reply(418, {"a": 1}, X_Test="yes"))
+    async with FaultServer(always(reply)) as server, Exchange(server.url + "/") as exchange:
+        answer = await _ask(exchange)
+    assert (answer.status, answer.media_type, answer.body) == (
+        418,
+        "application/problem+json",
+        b'{"a": 1}',
+    )
+    assert answer.headers["x-test"] == "yes"
+    assert b"a" not in repr(answer).encode().partition(b"body")[2]
+    (seen,) = server.seen
+    assert seen.path == "/ask"
+    assert seen.headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (Reply(body=b"x" * (BODY_BYTES_MAX + 1)), BadPayload),
+        (gzipped(Reply(body=b"\0" * (64 * 1024 * 1024))), BadPayload),
+        (Reply(body=b"no gzip", headers={"Content-Encoding": "gzip"}), BadPayload),
+        (Reply(body=b"whole body", cut=4), Truncated),
+        (Reply(headers={"Content-Length": "many"}), Truncated),
+    ],
+    ids=["large", "bomb", "broken-gzip", "cut", "broken-length"],
+)
+async def test_hostile_bodies(reply: Reply, error: type[RoutingError]) -> None:
+    """Bodies too large before or after decoding, broken or cut off, are errors of their kind."""
+    async with FaultServer(always(reply)) as server, Exchange(server.url) as exchange:
+        with pytest.raises(error):
+            await _ask(exchange)
+
+
+async def test_nobody_listens() -> None:
+    """A closed port is told at once."""
+    async with FaultServer(always(Reply())) as server:
+        url = server.url
+    async with Exchange(url) as exchange:
+        with pytest.raises(ConnectFailed):
+            await _ask(exchange)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(wait_for=asyncio.Event()),
+        Reply(body=b"x" * 10_000, drip_bytes=1),
+        Reply(body=b"x" * 10_000, drip_bytes=1, no_length=True),
+    ],
+    ids=["silence", "drip", "endless-drip"],
+)
+async def test_time_is_bounded_as_a_whole(reply: Reply) -> None:
+    """Neither silence nor a drip that never pauses for long holds a call beyond its deadline."""
+    async with FaultServer(always(reply)) as server, Exchange(server.url) as exchange:
+        started_s = time.monotonic()
+        with pytest.raises(ReadTimeout):
+            await _ask(exchange, soon(200))
+        assert 0.19 <= time.monotonic() - started_s < 0.7
+
+
+async def test_redirects_are_not_followed() -> None:
+    """A redirect is an answer like any other: no key goes to another place."""
+    async with FaultServer(always(Reply())) as sink:
+        reply = Reply(307, headers={"Location": f"{sink.url}/steal"})
+        async with FaultServer(always(reply)) as server, Exchange(server.url) as exchange:
+            assert (await _ask(exchange)).status == 307
+        assert sink.seen == []
+
+
+@pytest.mark.parametrize("path", ["@elsewhere.example/", ":1/", ".elsewhere.example/"])
+async def test_requests_stay_on_their_host(path: str) -> None:
+    """No path can turn a request towards another host."""
+    async with FaultServer(always(Reply())) as server, Exchange(server.url) as exchange:
+        with pytest.raises((ValueError, httpx2.InvalidURL), match=r"own host|port"):
+            await exchange.post(path, b"", media_type="a/b", headers={}, deadline=soon())
+        assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://host", "http://", "host", "http://user:word@host", "file:///etc/passwd"]
+)
+def test_base_urls_are_checked(url: str) -> None:
+    """Only http and https, with a host and without a password."""
+    with pytest.raises(ValueError, match="base URL"):
+        Exchange(url)
+
+
+async def test_cancelled_calls_leave_nothing_behind() -> None:
+    """After hundreds of calls given up at any moment, the pool serves every next one."""
+    server = FaultServer(always(Reply(body=b"x" * 200, drip_bytes=20)))
+    async with server, Exchange(server.url, connections_max=4) as exchange:
+        for round_number in range(20):
+            calls = [asyncio.create_task(_ask(exchange, soon(60_000))) for _ in range(12)]
+            for _ in range(round_number):
+                await asyncio.sleep(0)
+            if round_number % 3:
+                await asyncio.wait(calls, timeout=0.005 * round_number)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+        server.script = always(Reply(body=b"fine"))
+        answers = await asyncio.gather(*(_ask(exchange) for _ in range(20)))
+    assert [answer.body for answer in answers] == [b"fine"] * 20
