@@ -22,6 +22,7 @@ from tandem.ledger.core.commands import SingleCommand
 from tandem.ledger.embedded import open_service
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.storage.queries import query
+from tandem.platform.collector import relax_collector
 from tandem.platform.embedded import EmbeddedPostgres
 
 ACCOUNTS = 10_000
@@ -246,6 +247,7 @@ def main() -> None:
     parser.add_argument("--singles", type=int, default=10_000, help="single transfers a round")
     arguments = parser.parse_args()
     console = Console()
+    relax_collector()
     sizes = Sizes(arguments.rounds, arguments.batches, arguments.singles)
     report(uvloop.run(measure(sizes, console.print)), console)
 

@@ -17,6 +17,7 @@ from tandem.ledger import http as ledger_http
 from tandem.ledger.embedded import open_service
 from tandem.platform.auth import ApiKeys, Permission, create_require, migrate_auth
 from tandem.platform.auth.api_keys import ROLE as KEYS_ROLE
+from tandem.platform.collector import relax_collector
 from tandem.platform.config import Settings
 from tandem.platform.database import Pool, open_pool
 from tandem.platform.embedded import EmbeddedPostgres
@@ -98,6 +99,7 @@ async def serve(settings: Settings, announce: Callable[[str, str | None], None])
     `announce` gets the base URL and the first key, once it listens. A signal during the start
     undoes the start and raises KeyboardInterrupt.
     """
+    relax_collector()
     stop = asyncio.Event()
     with _stopping_on_signals(stop) as listening:
         async with open_application(settings) as application:

@@ -11,7 +11,8 @@ from typing import Self
 
 import psutil
 
-_ENDING_TIMEOUT_S = 60.0
+_ENDING_TIMEOUT_S = 180.0
+_LOG_TAIL_CHARS = 4_000
 
 
 class Demo:
@@ -70,7 +71,12 @@ class Demo:
 
     def wait(self) -> int:
         """Read on to the end and return the exit code."""
-        rest, _ = self._popen.communicate(timeout=_ENDING_TIMEOUT_S)
+        try:
+            rest, _ = self._popen.communicate(timeout=_ENDING_TIMEOUT_S)
+        except subprocess.TimeoutExpired as late:
+            self._popen.kill()
+            rest, _ = self._popen.communicate()
+            raise AssertionError(f"the demo does not end:\n{self.text}\n{rest}") from late
         self.lines += rest.splitlines()
         return self._popen.returncode
 
@@ -86,8 +92,10 @@ class Demo:
 
     @property
     def text(self) -> str:
-        """Everything that was written so far."""
-        return "\n".join(self.lines)
+        """Everything that was written so far; after a failure, the ends of the logs as well."""
+        logs = sorted((self._cache / "demo").glob("*.log")) if self._popen.poll() else []
+        tails = [f"{log.name}: {log.read_text()[-_LOG_TAIL_CHARS:]}" for log in logs]
+        return "\n".join([*self.lines, *tails])
 
     def cell(self, name: str) -> str:
         """Return the value beside a name in the table at the end."""

@@ -20,7 +20,7 @@ from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH, TOKEN_PATH
 from tandem.routing.service import open_gateway
 
 CLIENT_ID, CLIENT_SECRET = "tests", "canary-secret-of-the-tests"
-MARKET = Coordinate(lon=24.946877, lat=60.178337)
+MARKET = Coordinate(lon=24.9469, lat=60.1784)
 STATION = Coordinate(lon=24.9413, lat=60.1712)
 REQUEST = RouteRequest((MARKET, STATION))
 
@@ -49,7 +49,8 @@ def soon(timeout_ms: float = 2_000) -> Deadline:
 
 def between(one: Coordinate, other: Coordinate) -> tuple[Coordinate, ...]:
     """Return a straight line of three vertices."""
-    middle = Coordinate((one.lon + other.lon) / 2, (one.lat + other.lat) / 2)
+    lon, lat = (one.lon + other.lon) / 2, (one.lat + other.lat) / 2
+    middle = Coordinate(round(lon, 6), round(lat, 6))
     return one, middle, other
 
 

@@ -13,7 +13,7 @@ from tandem.sandbox.keys import Client
 from tandem.sandbox.metering import Plan
 
 CLIENT_ID, CLIENT_SECRET = "tests", "canary-secret-of-the-tests"
-_ADMIN_TOKEN = "admin-token-of-the-tests"
+_ADMIN_TOKEN = "admin-token-of-the-tests"  # noqa: S105 - of a sandbox that lives for one test
 _ROOMY = Plan("roomy", burst=10_000, burst_window_s=1, credits=1_000_000)
 _TIMEOUT_S = 20.0
 

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tandem.courier.day import Phase
 from tandem.courier.delivery import State
 from tandem.courier.limits import PLAIN_PROGRESS_EVERY
 from tandem.courier.report import Outcome
@@ -49,7 +48,7 @@ class Board:
         """Show the day's progress while the block runs."""
         progress = Progress(
             TextColumn("  {task.description:<10}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TextColumn("{task.fields[counts]}"),
             TimeElapsedColumn(),
@@ -81,11 +80,11 @@ class DayBoard:
         self._counts: Counter[State] = Counter()
         self._degraded = 0
 
-    def phase(self, phase: Phase) -> None:
+    def phase(self, name: str) -> None:
         """Show which phase begins."""
-        self._progress.update(self._task, description=str(phase))
+        self._progress.update(self._task, description=name)
         if not self._live:
-            self._board.say(f"  {phase}")
+            self._board.say(f"  {name}")
 
     def add(self, outcome: Outcome) -> None:
         """Count a delivery that came to its end."""

@@ -15,7 +15,7 @@ from rich.markup import escape
 from tandem.courier.board import Board
 from tandem.courier.day import plan_day, points_needed
 from tandem.courier.delivery import State
-from tandem.courier.errors import CourierError
+from tandem.courier.errors import CourierError, StageTaken
 from tandem.courier.memory import PeakMemory
 from tandem.courier.report import Outcome, digest, tally
 from tandem.courier.shift import Books, run_day
@@ -26,6 +26,7 @@ from tandem.platform.errors import PlatformError
 from tandem.routing.client import RoutingError
 
 DIRECTORY: Final = Path(".tandem")
+_STAGE: Final = "demo"
 _EXIT_FAILED: Final = 1
 _EXIT_INTERRUPTED: Final = 130
 _MIB: Final = 1024 * 1024
@@ -54,13 +55,15 @@ def run_demo(
         return _EXIT_INTERRUPTED
     except (CourierError, PlatformError, RoutingError, Refused) as error:
         board.say(f"[red]failed:[/red] {escape(str(error))}")
+        if not isinstance(error, StageTaken):
+            board.say(f"The logs are in {directory / _STAGE}")
         return _EXIT_FAILED
 
 
 def _run(board: Board, directory: Path, *, seed: int, deliveries: int, stay: bool) -> int:
     started = time.monotonic()
     board.say(f"[bold]A courier day in Helsinki[/bold]: {deliveries} deliveries, seed {seed}")
-    stage = Stage(directory / "demo", directory / "engine", seed=seed)
+    stage = Stage(directory / _STAGE, directory / "engine", seed=seed)
     with stage, PeakMemory(stage.pss_bytes) as memory, _undisturbed_ending():
         places = stage.start(board.step)
         outcomes, books = _day(board, places, seed=seed, deliveries=deliveries)

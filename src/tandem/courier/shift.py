@@ -50,6 +50,7 @@ async def run_day(places: Places, plan: DayPlan, board: DayBoard) -> tuple[list[
             if phase is Phase.OUTAGE:
                 await sandbox.fail()
             elif phase is Phase.RECOVERED:
+                board.phase("recovering")
                 await sandbox.heal()
                 await await_recovery(routes, plan.spare_trips)
             board.phase(phase)

@@ -106,7 +106,7 @@ class Record:
     position: int
     recorded_at: datetime
     kind: RecordKind
-    idempotency_key: str | None
+    idempotency_key: str | None = None
     entries: tuple[PostedEntry, ...] = ()
     parent: int | None = None
     reference: str | None = None
@@ -121,9 +121,9 @@ class Record:
 class Receipt:
     """The short outcome of one command of a batch; `refusal` is None where it took effect."""
 
-    position: int | None
-    recorded_at: datetime | None
-    replayed: bool
+    position: int | None = None
+    recorded_at: datetime | None = None
+    replayed: bool = False
     refusal: WireRefusal | None = None
 
 
@@ -135,10 +135,10 @@ class Account:
     asset: str
     account_class: AccountClass
     status: AccountStatus
-    min_balance_minor: AmountMinor | None
-    max_balance_minor: AmountMinor | None
     opened_at: datetime
     opened_position: int
+    min_balance_minor: AmountMinor | None = None
+    max_balance_minor: AmountMinor | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -171,8 +171,8 @@ class Hold:
     captured_minor: AmountMinor
     remaining_minor: AmountMinor
     capture_limit_minor: AmountMinor
-    expires_at: datetime | None
     record: Record
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ class RecordPage:
     """A page of records, oldest first; `next_cursor` is None on the last one."""
 
     items: tuple[Record, ...]
-    next_cursor: str | None
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class AccountPage:
     """A page of accounts in order of address; `next_cursor` is None on the last one."""
 
     items: tuple[Account, ...]
-    next_cursor: str | None
+    next_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

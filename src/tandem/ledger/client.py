@@ -14,7 +14,6 @@ from functools import wraps
 from numbers import Number
 from types import TracebackType
 from typing import Any, Concatenate, Final, Self
-from urllib.parse import quote
 
 import httpx2
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -131,7 +130,7 @@ class LedgerClient:
     ) -> api.Account:
         """Freeze, reopen, close or re-limit an account; None keeps, "none" lifts a limit."""
         record = await self._write(
-            f"/accounts/{_segment(address)}",
+            f"/accounts/{intake.address(address, 'address')}",
             idempotency_key,
             "PATCH",
             status=status,
@@ -282,11 +281,13 @@ class LedgerClient:
     ) -> api.AccountBalance:
         """Balance now (sees every acknowledged write), at a position, or at a past time."""
         query = present(at_position=at_position, at_time=_time(at_time, "at_time"))
-        return await self._read(_BALANCE, f"/accounts/{_segment(account)}/balance", query)
+        return await self._read(
+            _BALANCE, f"/accounts/{intake.address(account, 'account')}/balance", query
+        )
 
     async def account(self, address: str) -> api.Account:
         """Look an account up."""
-        return await self._read(_ACCOUNT, f"/accounts/{_segment(address)}", {})
+        return await self._read(_ACCOUNT, f"/accounts/{intake.address(address, 'address')}", {})
 
     async def transaction(self, position: int) -> Record:
         """Look a record up by position."""
@@ -375,11 +376,6 @@ class LedgerClient:
         """Full jitter, as many clients come back at once."""
         longest_ms = min(FIRST_PAUSE_MS * 2**attempt, LONGEST_PAUSE_MS)
         return float(longest_ms * self._jitter() / 1000)
-
-
-def _segment(address: object) -> str:
-    """Write an address into a path; what is no address is refused there, so it must arrive."""
-    return quote(str(address), safe=":") or "%20"
 
 
 def _json(body: dict[str, Any]) -> bytes:

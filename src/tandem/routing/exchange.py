@@ -5,6 +5,8 @@ redirect, takes no proxy or password from the environment and talks to one host,
 never goes elsewhere. What the answer means is not decided here.
 """
 
+import functools
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -68,6 +70,7 @@ class Exchange:
             ),
             # Only what is surely decoded in small pieces is asked for.
             headers={"Accept-Encoding": "gzip", "User-Agent": "tandem-routing"},
+            verify=_tls(),
             follow_redirects=False,
             trust_env=False,
         )
@@ -135,6 +138,12 @@ class Exchange:
         return Answer(
             response.status_code, media_type, response.headers, self._utc_now(), b"".join(pieces)
         )
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Load the trusted authorities once: that takes longer than most exchanges."""
+    return httpx2.create_ssl_context()
 
 
 def _translated(error: httpx2.HTTPError) -> RoutingError:

@@ -152,10 +152,13 @@ class Reference:
         """The position of the last record."""
         return len(self.lines)
 
+    def head_us(self) -> int:
+        """The time up to which nothing more is recorded."""
+        return max(self.lines[-1].time_us if self.lines else 0, self.closed_us)
+
     def time_us(self) -> int:
         """The time of the next record."""
-        last_us = self.lines[-1].time_us if self.lines else 0
-        return max(self.clock_us, last_us + 1, self.closed_us + 1)
+        return max(self.clock_us, self.head_us() + 1)
 
     # -- commands ------------------------------------------------------------------------------
 

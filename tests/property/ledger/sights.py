@@ -49,7 +49,7 @@ def balance(
             return ("malformed",)
         position, time_us = at_position, reference.lines[at_position - 1].time_us
     elif at_time_us is not None:
-        if at_time_us > reference.clock_us:
+        if at_time_us > max(reference.clock_us, reference.head_us()):
             return ("malformed",)
         reference.closed_us = max(reference.closed_us, at_time_us)
         position = sum(line.time_us <= at_time_us for line in reference.lines)

@@ -198,7 +198,9 @@ def _asked(command: Command) -> str:
             for address, direction, amount_minor, asset in command.entries
         ]
         tail = "" if command.reference is None else encode_basestring(command.reference)
-        return f"post[{','.join(asked)}]{tail}{_dumps(command.metadata) if command.metadata else ''}"
+        return (
+            f"post[{','.join(asked)}]{tail}{_dumps(command.metadata) if command.metadata else ''}"
+        )
     return _dumps([type(command).__name__, *_asked_fields(command)])
 
 

@@ -63,7 +63,19 @@ class EntryBody(Body):
     asset: str | None = None
 
 
-type Entries = Annotated[list[EntryBody], Field(max_length=10 * MAX_ENTRIES_PER_TRANSACTION)]
+def _at_most(items_max: int, field: str) -> tuple[BeforeValidator, Any]:
+    """Bound a list before its items are read: too many is `too_large`, and cheap to find."""
+
+    def check(value: object) -> object:
+        if isinstance(value, list) and len(value) > items_max:
+            detail = f"at most {items_max} {field}"
+            raise Refused(Refusal(RefusalCode.TOO_LARGE, detail, field))
+        return value
+
+    return BeforeValidator(check), Field(json_schema_extra={"maxItems": items_max})
+
+
+type Entries = Annotated[list[EntryBody], *_at_most(MAX_ENTRIES_PER_TRANSACTION, "entries")]
 
 
 def _raw(entries: list[EntryBody] | None) -> intake.RawEntries | None:
@@ -254,19 +266,20 @@ class BatchBody(Body):
     """
 
     mode: Literal["atomic", "independent"] = "independent"
-    commands: list[dict[str, Any]] = Field(
-        max_length=MAX_COMMANDS_PER_BATCH,
-        examples=[
-            [
-                {
-                    "kind": "transfer",
-                    "debit_account": "platform:cash",
-                    "credit_account": "customers:42:wallet",
-                    "amount_minor": "1250",
-                    "idempotency_key": "deposit-1",
-                }
-            ]
-        ],
+    commands: Annotated[list[dict[str, Any]], *_at_most(MAX_COMMANDS_PER_BATCH, "commands")] = (
+        Field(
+            examples=[
+                [
+                    {
+                        "kind": "transfer",
+                        "debit_account": "platform:cash",
+                        "credit_account": "customers:42:wallet",
+                        "amount_minor": "1250",
+                        "idempotency_key": "deposit-1",
+                    }
+                ]
+            ],
+        )
     )
 
 

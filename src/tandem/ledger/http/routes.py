@@ -97,7 +97,7 @@ def _add_ledgers(router: APIRouter, service: LedgerService, require: Require) ->
         return JSONResponse({"name": ledger.name}, 201)
 
     @router.get("", dependencies=[Depends(require("read"))])
-    async def list_ledgers() -> Response:
+    async def list_ledgers(_chosen: Annotated[_Filter, Query()]) -> Response:
         """List the ledgers by name."""
         return JSONResponse({"items": [{"name": name} for name in await service.names()]})
 
@@ -193,7 +193,7 @@ def _add_batches(router: APIRouter, require: Require, ledger: Any) -> None:
             )
         read = [_try_read(principal, members) for members in body.commands]
         commands = [command for command in read if not isinstance(command, Refusal)]
-        made = iter(await ledger.submit_batch(commands) if commands else [])
+        made = iter(await ledger.submit_batch(commands) if commands or not read else [])
         return answers.receipts(
             [
                 api.Receipt(None, None, replayed=False, refusal=one)

@@ -73,11 +73,12 @@ def _bounded(
     *,
     limited: bool,
 ) -> tuple[Entry, ...] | Refusal:
-    for index, entry in enumerate(entries):
-        if max(entry.balance) > MAX_AMOUNT_MINOR:
-            detail = f"a running total of {entry.address} would pass 2^127-1"
+    for index, (address, _, _, (a, b, c, d)) in enumerate(entries):
+        # Or-ed, the four totals stay below 2^127 exactly if each does, and negative if one is.
+        if not 0 <= a | b | c | d <= MAX_AMOUNT_MINOR:
+            assert min(a, b, c, d) >= 0, f"a running total of {address} would be negative"
+            detail = f"a running total of {address} would pass 2^127-1"
             return Refusal(RefusalCode.AMOUNT_OVERFLOW, detail, "amount_minor", index)
-        assert min(entry.balance) >= 0, f"a running total of {entry.address} would be negative"
     refusal = _limits(state, legs, totals) if limited else None
     return tuple(entries) if refusal is None else refusal
 
