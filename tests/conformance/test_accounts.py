@@ -61,9 +61,7 @@ async def test_an_address_is_taken_once(ledger: api.Ledger) -> None:
 @pytest.mark.parametrize("account_class", list(api.AccountClass))
 async def test_the_class_fixes_the_normal_side(ledger: api.Ledger, account_class: str) -> None:
     """A debit raises assets and expenses and lowers the rest."""
-    await open_accounts(
-        ledger, [account("x", account_class=account_class, min_balance_minor=None)]
-    )
+    await open_accounts(ledger, [account("x", account_class=account_class, min_balance_minor=None)])
     await ledger.transfer(
         debit_account="x", credit_account="wallets:a", amount_minor=7, idempotency_key="t"
     )
@@ -211,7 +209,9 @@ async def test_an_account_closes_only_empty_and_for_ever(ledger: api.Ledger) -> 
 async def test_every_change_is_a_record(ledger: api.Ledger) -> None:
     """The log holds the account after each change; an earlier record still tells the earlier."""
     await ledger.update_account("wallets:a", status="frozen", idempotency_key="1")
-    await ledger.update_account("wallets:a", status="open", metadata={"n": "2"}, idempotency_key="2")
+    await ledger.update_account(
+        "wallets:a", status="open", metadata={"n": "2"}, idempotency_key="2"
+    )
     page = await ledger.records(kind="update_account")
     statuses = [record.account.status for record in page.items if record.account is not None]
     assert statuses == ["frozen", "open"]
@@ -321,7 +321,11 @@ async def test_what_is_no_metadata_is_malformed(shared_ledger: api.Ledger, metad
 async def test_metadata_comes_back_as_it_was(ledger: api.Ledger) -> None:
     """Any Unicode, quotes, markup and controls survive, at the full size that is allowed."""
     metadata = {f"{number:02}" + "k" * 62: "v" * 1_024 for number in range(60)}
-    metadata |= {"": "empty key", "<&>\"'\\": "\u2028\u2029\x7f\x01\t\r\n", "\U0001f6b2": "é e\u0301"}
+    metadata |= {
+        "": "empty key",
+        "<&>\"'\\": "\u2028\u2029\x7f\x01\t\r\n",
+        "\U0001f6b2": "é e\u0301",
+    }
     record = await ledger.post_transaction(
         [api.debit("cash", 1), api.credit("wallets:a", 1)],
         metadata=metadata,

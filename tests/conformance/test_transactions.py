@@ -53,7 +53,10 @@ async def test_sums_are_equal_per_asset(ledger: api.Ledger) -> None:
     record = await ledger.post_transaction(entries, idempotency_key="2")
     assert len(record.entries) == 4
     trial = await ledger.trial_balance()
-    assert {line.asset: line.posted_debits_minor for line in trial.lines} == {"EUR/2": 10, "SEK/2": 7}
+    assert {line.asset: line.posted_debits_minor for line in trial.lines} == {
+        "EUR/2": 10,
+        "SEK/2": 7,
+    }
     assert trial.balanced
 
 
@@ -160,7 +163,9 @@ async def test_entries_are_bounded(ledger: api.Ledger) -> None:
     assert await available(ledger, "wallets:a") == 500
     for key, count in (("more", 1_001), ("many", 10_000), ("far", 20_000)):
         many = [api.debit(f"accounts:{number}", 1) for number in range(count)]
-        assert (await refused(ledger.post_transaction(many, idempotency_key=key))).code == "too_large"
+        assert (
+            await refused(ledger.post_transaction(many, idempotency_key=key))
+        ).code == "too_large"
         assert (await refused(ledger.hold(many, idempotency_key=key))).code == "too_large"
     assert await head(ledger) == before + 1
 

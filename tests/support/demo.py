@@ -70,7 +70,11 @@ class Demo:
         self._popen.send_signal(signal.SIGINT)
 
     def wait(self) -> int:
-        """Read on to the end and return the exit code."""
+        """Read on to the end and return the exit code, as a shell reports it.
+
+        Python ends by the signal itself where the interrupt came up inside an exec of text, as in
+        the making of a dataclass, though it was handled.
+        """
         try:
             rest, _ = self._popen.communicate(timeout=_ENDING_TIMEOUT_S)
         except subprocess.TimeoutExpired as late:
@@ -78,7 +82,8 @@ class Demo:
             rest, _ = self._popen.communicate()
             raise AssertionError(f"the demo does not end:\n{self.text}\n{rest}") from late
         self.lines += rest.splitlines()
-        return self._popen.returncode
+        code = self._popen.returncode
+        return 128 - code if code < 0 else code
 
     def processes(self) -> list[int]:
         """List the demo, its descendants, and the database's own."""

@@ -251,13 +251,11 @@ class LocalLedger:
             return await self._submit_atomic(commands, idempotency_key)
         if mode != BatchMode.INDEPENDENT:
             raise Refused(Refusal(RefusalCode.MALFORMED, f"no batch mode {mode!r:.20}", "mode"))
-        for index, command in enumerate(commands):
-            if command.key is None:
-                detail = "every command of an independent batch carries a key"
-                raise Refused(
-                    Refusal(RefusalCode.IDEMPOTENCY_KEY_MISSING, detail, "idempotency_key", index)
-                )
-        return [_receipt(answer) for answer in await self._writer.submit(commands)]
+        keyed = [command for command in commands if command.key is not None]
+        answers = iter(await self._writer.submit(keyed) if keyed else ())
+        return [
+            _KEYLESS if command.key is None else _receipt(next(answers)) for command in commands
+        ]
 
     async def _submit_atomic(
         self, commands: Sequence[SingleCommand], idempotency_key: str | None
@@ -352,6 +350,15 @@ class LocalLedger:
         return api.Verification(
             found.records, found.entries, found.accounts, found.root.hex(), found.faults
         )
+
+
+_KEYLESS: Final = api.Receipt(
+    refusal=Refusal(
+        RefusalCode.IDEMPOTENCY_KEY_MISSING,
+        "every command of an independent batch carries a key",
+        "idempotency_key",
+    )
+)
 
 
 def _effect(answer: Answer) -> Record:

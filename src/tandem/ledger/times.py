@@ -18,4 +18,4 @@ def to_us(value: object, field: str) -> int:
 
 def from_us(time_us: int) -> datetime:
     """Return the time in UTC."""
-    return _EPOCH + timedelta(microseconds=time_us)
+    return _EPOCH + timedelta(0, 0, time_us)

@@ -6,12 +6,12 @@ it, the copy goes back to the last durable head and follows the log from there.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
 from tandem.ledger.core.accounts import Account, parse_asset
-from tandem.ledger.core.canonical import decode, encode
+from tandem.ledger.core.canonical import decode, encode_with_columns
 from tandem.ledger.core.commands import Command
 from tandem.ledger.core.decide import Outcome, Replay, decide, expire
 from tandem.ledger.core.expiry import Due, ExpiryQueue
@@ -45,6 +45,12 @@ class Fault(NamedTuple):
 type Decision = Outcome | Fault
 
 
+class _NotLoaded(NamedTuple):
+    """The state did not hold what the decision needs."""
+
+    error: KeyError
+
+
 class Batch:
     """Commands decided on top of a head, to be written in one append."""
 
@@ -53,17 +59,24 @@ class Batch:
         self.tree = tree.copy()
         self.records: list[Record] = []
         self.bodies: list[str] = []
+        self.entry_lines: list[str] = []
         self.tiles: list[Tile] = []
         self.sealed: Append | None = None
 
-    def add(self, record: Record) -> None:
-        """Take a decided record in."""
-        body = encode(record)
+    def add(self, record: Record, accounts: Mapping[str, Account | None]) -> None:
+        """Take a decided record in; `accounts` are those of its entries."""
+        body, columns = encode_with_columns(record)
         self.records.append(record)
         self.bodies.append(body)
-        self.tiles.extend(self.tree.append(leaf_hash(body.encode())))
+        for leg, numbers in enumerate(columns):
+            account = accounts[record.entries[leg][0]]
+            assert account is not None
+            self.entry_lines.append(f"{account.number},{record.position},{leg},{numbers}")
+        filled = self.tree.append(leaf_hash(body.encode()))
+        if filled:
+            self.tiles.extend(filled)
 
-    def seal(self, state: State) -> Append:
+    def seal(self) -> Append:
         """Close the batch; it takes no more records."""
         last = self.records[-1]
         changes = [record for record in self.records if record.account is not None]
@@ -88,22 +101,12 @@ class Batch:
             ),
             self.records,
             self.bodies,
-            _numbers(state, self.records),
+            self.entry_lines,
             list(opened.values()),
             list(updated.values()),
             self.tiles,
         )
         return self.sealed
-
-
-def _numbers(state: State, records: Iterable[Record]) -> dict[str, int]:
-    accounts = state.accounts
-    return {
-        address: account.number
-        for record in records
-        for address, _, _, _ in record.entries
-        if (account := accounts[address]) is not None
-    }
 
 
 class WorkingCopy:
@@ -166,7 +169,7 @@ class WorkingCopy:
         None where so many expired that they fill the batch: the commands come after them.
         """
         assert batch.sealed is None
-        await self._load(commands)
+        await self._prepare()
         if len(self.expiry.due(self._until_us)) > MAX_EXPIRIES_PER_APPEND:
             self._expire(batch, MAX_EXPIRIES_PER_APPEND)
             return None
@@ -175,8 +178,17 @@ class WorkingCopy:
         for start in range(0, len(commands), DECIDE_CHUNK_COMMANDS):
             if start:
                 await asyncio.sleep(0)  # others on this event loop want their turn too
-            chunk = commands[start : start + DECIDE_CHUNK_COMMANDS]
-            decisions.extend(self._decide_one(batch, command) for command in chunk)
+            for command in commands[start : start + DECIDE_CHUNK_COMMANDS]:
+                decision = self._decide_one(batch, command)
+                if isinstance(decision, _NotLoaded):
+                    # Usually all is cached; so the look for what is not comes second.
+                    await self._load(commands[len(decisions) :])
+                    decision = self._decide_one(batch, command)
+                if isinstance(decision, _NotLoaded):
+                    decision = Fault(decision.error)
+                if isinstance(decision, Fault):
+                    _log.error("a command crashed the decision", exc_info=decision.error)
+                decisions.append(decision)
         return decisions
 
     def _time_us(self) -> int:
@@ -186,7 +198,7 @@ class WorkingCopy:
         """
         return max(min(self._now_us(), self._until_us), self.state.recorded_at_us + 1)
 
-    def _decide_one(self, batch: Batch, command: Command) -> Decision:
+    def _decide_one(self, batch: Batch, command: Command) -> "Decision | _NotLoaded":
         now_us = self._time_us()
         next_expiry_us = self.expiry.next_us()
         if next_expiry_us is not None and next_expiry_us <= now_us:
@@ -194,8 +206,9 @@ class WorkingCopy:
             now_us = self._time_us()
         try:
             outcome = decide(self.state, command, now_us)
+        except KeyError as error:
+            return _NotLoaded(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the rest goes on
-            _log.exception("a command crashed the decision")
             return Fault(error)
         if not isinstance(outcome, Replay | Refusal):
             for record in outcome:
@@ -214,22 +227,30 @@ class WorkingCopy:
 
     def _take(self, batch: Batch, record: Record) -> None:
         self.state.apply(record)
-        batch.add(record)
+        batch.add(record, self.state.accounts)
         if record.kind is RecordKind.HOLD and record.expires_at_us is not None:
             self.expiry.add(Due(record.expires_at_us, record.position))
 
     # -- loading -------------------------------------------------------------------------------
 
-    async def _load(self, commands: Sequence[Command]) -> None:
-        wanted = Needs(set(), set(), set())
-        for command in commands:
-            needs(command, wanted)
+    async def _prepare(self) -> None:
+        """Make room in the caches, and load the holds that will have expired soon."""
         self._trim()
         until_us = max(self._now_us(), self.state.recorded_at_us) + EXPIRY_LOOKAHEAD_US
         if self.expiry.stale(until_us):
             await self._load_expiring()
-        wanted.parents.update(self.expiry.due(until_us)[: 2 * MAX_EXPIRIES_PER_APPEND])
+        due = self.expiry.due(until_us)[: 2 * MAX_EXPIRIES_PER_APPEND]
+        if due:
+            await self._load_needs(Needs(set(), set(due), set()))
         self._until_us = until_us
+
+    async def _load(self, commands: Sequence[Command]) -> None:
+        wanted = Needs(set(), set(), set())
+        for command in commands:
+            needs(command, wanted)
+        await self._load_needs(wanted)
+
+    async def _load_needs(self, wanted: Needs) -> None:
         await self._load_parents(wanted)
         state = self.state
         addresses = [address for address in wanted.addresses if address not in state.accounts]

@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tandem.ledger.core.commands import AtomicBatch, Command
@@ -49,7 +50,8 @@ class Answer(NamedTuple):
     fault: Exception | None = None
 
 
-class _Submission(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Submission:
     commands: Sequence[Command]
     weight: int
     done: asyncio.Future[list[Answer]]
@@ -76,6 +78,7 @@ class Writer:
         self._now_us = now_us
         self._copy = WorkingCopy(store, head, now_us)
         self._queue: deque[_Submission] = deque()
+        self._unanswered: set[_Submission] = set()
         self._queued = 0
         self._wake = asyncio.Event()
         self._closing = False
@@ -103,10 +106,15 @@ class Writer:
         if self._queued and self._queued + weight > MAX_QUEUED_WEIGHT:
             return _all(commands, RefusalCode.OVERLOADED, "the ledger's queue is full")
         done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
-        self._queue.append(_Submission(commands, weight, done))
+        submission = _Submission(commands, weight, done)
+        self._queue.append(submission)
+        self._unanswered.add(submission)
         self._queued += weight
         self._wake.set()
-        return await done
+        try:
+            return await done
+        finally:
+            self._unanswered.discard(submission)
 
     def sweep(self) -> None:
         """Look for expired holds now instead of when the next one is due."""
@@ -228,7 +236,7 @@ class Writer:
         self._flight = asyncio.create_task(self._fly(work), name=f"append to {self._name}")
 
     async def _fly(self, work: _Work) -> StorageError | None:
-        write = work.batch.seal(self._copy.state)
+        write = work.batch.seal()
         try:
             await self._store.append(write)
         except StorageError as error:
@@ -289,7 +297,7 @@ class Writer:
             work = _Work(self._copy.begin(), submissions, [])
             await self._decide(work, submissions)
             if work.batch.records:
-                await locked.append(work.batch.seal(self._copy.state))
+                await locked.append(work.batch.seal())
         if work.batch.records:
             self._copy.landed(work.batch)
         else:
@@ -298,10 +306,9 @@ class Writer:
 
     def _fail_all(self) -> None:
         """Leave no caller waiting when the loop ends, for whatever reason."""
-        left = [*self._queue, *([] if self._flying is None else self._flying.submissions)]
         self._queue.clear()
         self._queued = 0
-        for submission in left:
+        for submission in self._unanswered:
             answers = _all(submission.commands, RefusalCode.UNAVAILABLE, "the ledger stopped")
             _resolve(submission, answers)
 

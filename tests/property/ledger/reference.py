@@ -283,18 +283,16 @@ class Reference:
     # -- holds ---------------------------------------------------------------------------------
 
     def _hold(self, command: PlaceHold) -> Line:
-        if command.expires_at_us is not None and command.expires_at_us <= self.time_us():
-            raise Refuse("malformed")
-        postings = _asked(command.entries, "hold")
-        before = deepcopy(self.state.books)
-        self._move(postings)
+        postings, limit = _asked(command.entries, "hold"), command.capture_limit_minor
         held = sum(one.amount_minor for one in postings if one.direction == "debit")
-        limit = command.capture_limit_minor
-        if limit is not None:
-            several = len({self.state.books[one.address].asset for one in postings}) > 1
-            if several or limit < held:
-                self.state.books = before
-                raise Refuse("asset_mismatch" if several else "malformed")
+        expired = command.expires_at_us is not None and command.expires_at_us <= self.time_us()
+        if expired or (limit is not None and limit < held):
+            raise Refuse("malformed")
+        before = dict(self.state.books)
+        self._move(postings)
+        if limit is not None and len({before[one.address].asset for one in postings}) > 1:
+            self.state.books = before
+            raise Refuse("asset_mismatch")
         self.state.deeds[self.position + 1] = Deed(
             _sides(postings),
             "open",
@@ -318,8 +316,7 @@ class Reference:
         meant = _meant(deed, command.amount_minor, command.entries, "capture_exceeds_hold")
         asked = sum(amount for (_, side), (amount, _) in meant.items() if side == "debit")
         above = any(amount > deed.left[side] for side, (amount, _) in meant.items())
-        if not meant or (above and deed.limit == deed.held) or deed.captured + asked > deed.limit:
-            raise Refuse("capture_exceeds_hold")
+        beyond = (above and deed.limit == deed.held) or deed.captured + asked > deed.limit
         postings = []
         for side, (amount, asset) in meant.items():
             covered = min(amount, deed.left[side])
@@ -332,6 +329,7 @@ class Reference:
             }
             postings += [Posting(side[0], "release", side[1], left) for side, left in rest.items()]
         postings = [posting for posting in postings if posting.amount_minor]
+        self._refuse_if(not meant or beyond, postings, "capture_exceeds_hold")
         self._move(postings)
         self._lessen(deed, [one for one in postings if one.verb != "post"])
         deed.captured += asked
@@ -344,9 +342,8 @@ class Reference:
     def _release(self, command: Release) -> Line:
         deed = self._open_hold(command.hold)
         meant = _meant(deed, command.amount_minor, command.entries, "capture_exceeds_hold")
-        if any(amount > deed.left[side] for side, (amount, _) in meant.items()):
-            raise Refuse("capture_exceeds_hold")
         postings = _moved(meant, "release")
+        self._refuse_if(_exceeds(deed, meant), postings, "capture_exceeds_hold")
         self._move(postings)
         self._lessen(deed, postings)
         deed.status = "open" if any(deed.left.values()) else "released"
@@ -360,16 +357,19 @@ class Reference:
             raise Refuse("already_reversed")
         exceeded = "reversal_exceeds_original"
         meant = _meant(deed, command.amount_minor, command.entries, exceeded)
-        if any(amount > deed.left[side] for side, (amount, _) in meant.items()):
-            raise Refuse(exceeded)
-        self._move(
-            postings := [one._replace(direction=_other(one.direction)) for one in _moved(meant)],
-            override=command.override_limits,
-        )
+        postings = [one._replace(direction=_other(one.direction)) for one in _moved(meant)]
+        self._refuse_if(_exceeds(deed, meant), postings, exceeded)
+        self._move(postings, override=command.override_limits)
         for side, (amount, _) in meant.items():
             deed.left[side] -= amount
         self.state.deeds[self.position + 1] = Deed(_sides(postings))
         return self._write("reversal", command.key, command.transaction, postings=postings)
+
+    def _refuse_if(self, beyond: bool, postings: Sequence[Posting], code: str) -> None:
+        """Refuse what goes beyond its parent, but for what comes first in precedence."""
+        if beyond:
+            self._check_entries(postings)
+            raise Refuse(code)
 
     @staticmethod
     def _lessen(deed: Deed, postings: Iterable[Posting]) -> None:
@@ -381,11 +381,7 @@ class Reference:
     def _move(self, postings: Sequence[Posting], *, override: bool = False) -> None:
         """Post entries or refuse them: existence, state, agreement, bounds, money."""
         books = self.state.books
-        if any(one.address not in books for one in postings):
-            raise Refuse("account_not_found")
-        for one in postings:
-            self._check_status(books[one.address], one)
-        self._check_agreement(postings)
+        self._check_entries(postings)
         after = {one.address: deepcopy(books[one.address]) for one in postings}
         for one in postings:
             after[one.address].take(one)
@@ -398,6 +394,15 @@ class Reference:
             if now.high is not None and now.posted() > max(now.high, was.posted()):
                 raise Refuse("limit_exceeded")
         books.update(after)
+
+    def _check_entries(self, postings: Sequence[Posting]) -> None:
+        """Check existence, state and agreement, in this order over all entries."""
+        books = self.state.books
+        if any(one.address not in books for one in postings):
+            raise Refuse("account_not_found")
+        for one in postings:
+            self._check_status(books[one.address], one)
+        self._check_agreement(postings)
 
     @staticmethod
     def _check_status(book: Book, posting: Posting) -> None:
@@ -418,6 +423,10 @@ class Reference:
         if any(sums.values()):
             exchange = len(postings) == len(sums) == 2
             raise Refuse("asset_mismatch" if exchange else "unbalanced")
+
+
+def _exceeds(deed: Deed, meant: "Meant") -> bool:
+    return any(amount > deed.left[side] for side, (amount, _) in meant.items())
 
 
 def _other(direction: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -41,6 +41,7 @@ START_US = 1_767_225_600_000_000
 MINUTE_US = 60_000_000
 CENTURY_US = 100 * 366 * 24 * 60 * MINUTE_US
 LOOK_EVERY = 5
+STEP_TIMEOUT_S = 20.0
 
 type Outcome = tuple[Any, ...]
 
@@ -142,8 +143,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # -- running -------------------------------------------------------------------------------
 
-    def run(self, coroutine: Any) -> Any:
-        return self.stage.runner.run(coroutine)
+    def run[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Run one step's work on the stage's event loop, within a bound."""
+        return self.stage.runner.run(asyncio.wait_for(work, STEP_TIMEOUT_S))
 
     async def _start(self) -> None:
         self.services = [LedgerService(store, self.clock) for store in self.stores]
@@ -151,12 +153,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     async def _rest(self) -> None:
         """Let both writers come to rest, so that they look at the clock only while it stands."""
-        async with asyncio.timeout(20):
-            for ledger in self.ledgers:
-                writer = ledger._writer
-                while not writer._fresh or writer._queue or writer._flight is not None:
-                    await asyncio.sleep(0)
+        for ledger in self.ledgers:
+            writer = ledger._writer
+            while not writer._fresh or writer._queue or writer._flight is not None:
                 await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     async def _each(self, ask: Any) -> list[Any]:
         answers = [await ask(ledger) for ledger in self.ledgers]
@@ -376,14 +377,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.after_step()
 
     async def _sweep(self) -> None:
-        async with asyncio.timeout(20):
-            for store, ledger in zip(self.stores, self.ledgers, strict=True):
-                ledger._writer.sweep()
-                while True:
-                    head = await store.head(self.name)
-                    assert head is not None
-                    if head.position >= self.reference.position:
-                        break
+        for store, ledger in zip(self.stores, self.ledgers, strict=True):
+            ledger._writer.sweep()
+            while True:
+                head = await store.head(self.name)
+                assert head is not None
+                if head.position >= self.reference.position:
+                    break
+                await asyncio.sleep(0)
         await self._rest()
 
     @rule()

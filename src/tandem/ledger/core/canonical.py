@@ -24,7 +24,7 @@ from tandem.ledger.core.commands import (
     Reverse,
     UpdateAccount,
 )
-from tandem.ledger.core.kinds import Effect, RecordKind
+from tandem.ledger.core.kinds import Direction, Effect, RecordKind
 from tandem.ledger.core.records import Balance, Entry, Record
 from tandem.ledger.core.refusals import Refusal, RefusalCode
 
@@ -41,10 +41,23 @@ _dumps: Final = json.JSONEncoder(
 
 def encode(record: Record) -> str:
     """Write a record's canonical text; its UTF-8 bytes are what is hashed."""
+    return encode_with_columns(record)[0]
+
+
+def encode_with_columns(record: Record) -> tuple[str, list[str]]:
+    """Write a record's canonical text, and beside it the numbers of each entry as they stand in it.
+
+    The numbers are `effect,amount,posted_debits,posted_credits,pending_debits,pending_credits`:
+    what a store writes once more as columns need not be formatted twice.
+    """
     # Built by hand: this runs for every record, and a fixed order needs no sorting.
     (position, recorded_at_us, kind, key, fingerprint, entries, parent, reference, metadata, *_) = (
         record
     )
+    columns = [
+        f"{_CODES[effect]},{amount_minor},%d,%d,%d,%d" % balance
+        for _, effect, amount_minor, balance in entries
+    ]
     text = (
         f'{{"v":{FORMAT_VERSION},"position":{position},"recorded_at_us":{recorded_at_us},'
         f'"kind":"{kind}"'
@@ -58,16 +71,13 @@ def encode(record: Record) -> str:
     if reference is not None:
         text += f',"reference":{encode_basestring(reference)}'
     if entries:
-        rows = [
-            f'["{address}",{_CODES[effect]},{amount_minor},%d,%d,%d,%d]' % balance
-            for address, effect, amount_minor, balance in entries
-        ]
+        rows = [f'["{entry[0]}",{numbers}]' for entry, numbers in zip(entries, columns)]  # noqa: B905 - one is made of the other
         text += f',"entries":[{",".join(rows)}]'
     if metadata:
         text += f',"metadata":{_dumps(metadata)}'
     if kind is not RecordKind.TRANSACTION:
         text += "".join(_rare(record))
-    return text + "}"
+    return text + "}", columns
 
 
 def _rare(record: Record) -> Iterable[str]:
@@ -185,23 +195,47 @@ def read_refusal(fields: Mapping[str, Any]) -> Refusal:
 def fingerprint(command: Command) -> str:
     """Digest what a command asks, without its key: equal commands have equal fingerprints.
 
-    The first 128 bits of SHA-256 over the command's own canonical JSON.
+    The first 128 bits of SHA-256 over the command's own canonical text.
     """
-    return sha256(_asked(command).encode()).hexdigest()[:_FINGERPRINT_HEX_CHARS]
+    return _digest(_asked(command))
+
+
+def recorded_fingerprint(record: Record) -> str:
+    """The fingerprint of the command that a record answers.
+
+    A plain transaction carries none: what was asked is exactly what was posted.
+    """
+    if record.fingerprint is not None:
+        return record.fingerprint
+    assert record.kind is RecordKind.TRANSACTION
+    entries = [
+        (address, effect.direction, amount_minor, None)
+        for address, effect, amount_minor, _ in record.entries
+    ]
+    return _digest(_asked_post(entries, record.reference, record.metadata))
+
+
+def _digest(asked: str) -> str:
+    return sha256(asked.encode()).hexdigest()[:_FINGERPRINT_HEX_CHARS]
 
 
 def _asked(command: Command) -> str:
-    if type(command) is Post:
-        # The common case, without the general encoder.
-        asked = [
-            f"{address} {direction} {amount_minor} {asset or ''}"
-            for address, direction, amount_minor, asset in command.entries
-        ]
-        tail = "" if command.reference is None else encode_basestring(command.reference)
-        return (
-            f"post[{','.join(asked)}]{tail}{_dumps(command.metadata) if command.metadata else ''}"
-        )
+    if isinstance(command, Post):
+        return _asked_post(command.entries, command.reference, command.metadata)
     return _dumps([type(command).__name__, *_asked_fields(command)])
+
+
+def _asked_post(
+    entries: Iterable[tuple[str, Direction, int, str | None]],
+    reference: str | None,
+    metadata: Mapping[str, str],
+) -> str:
+    asked = [
+        f"{address} {direction} {amount_minor} {asset or ''}"
+        for address, direction, amount_minor, asset in entries
+    ]
+    tail = "" if reference is None else encode_basestring(reference)
+    return f"post[{','.join(asked)}]{tail}{_dumps(metadata) if metadata else ''}"
 
 
 def _asked_fields(command: Command) -> list[Any]:

@@ -32,6 +32,8 @@ _LEDGER: Final = re.compile(
     rf"[a-z0-9][a-z0-9_-]{{0,{limits.MAX_LEDGER_NAME_CHARS - 1}}}", re.ASCII
 )
 NO_LIMIT: Final = "none"
+# A named tuple's own constructor is a Python call; transfers come by the thousand.
+_new: Final = tuple.__new__
 
 
 def _malformed(detail: str, field: str | None = None, index: int | None = None) -> Refused:
@@ -261,16 +263,16 @@ def transfer(
         raise _malformed("an asset is written CODE/scale, as EUR/2", "asset")
     held = amount(amount_minor)
     named = cast("str | None", asset)
+    debited = address(debit_account, "debit_account")
+    credited = address(credit_account, "credit_account")
     return Post(
         _key(key),
         (
-            RequestedEntry(address(debit_account, "debit_account"), Direction.DEBIT, held, named),
-            RequestedEntry(
-                address(credit_account, "credit_account"), Direction.CREDIT, held, named
-            ),
+            _new(RequestedEntry, (debited, Direction.DEBIT, held, named)),
+            _new(RequestedEntry, (credited, Direction.CREDIT, held, named)),
         ),
-        _reference(reference),
-        metadata(metadata_),
+        None if reference is None else _reference(reference),
+        NO_METADATA if metadata_ is None else metadata(metadata_),
     )
 
 

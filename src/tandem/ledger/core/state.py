@@ -18,6 +18,7 @@ from tandem.ledger.core.commands import (
     Reverse,
     UpdateAccount,
 )
+from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.parents import Parent, found, grown
 from tandem.ledger.core.records import ZERO, Balance, Record
 
@@ -83,7 +84,8 @@ class State:
             self.balances[entry.address] = entry.balance
         if record.key is not None:
             self.keys[record.key] = record
-        if record.entries:
+        # Most transactions never become parents; one that somebody asked for has to appear.
+        if record.kind is RecordKind.HOLD or record.position in self.parents:
             self.parents[record.position] = record
         if record.account is not None:
             self._apply_account(record.account)

@@ -58,15 +58,16 @@ class Head(NamedTuple):
 class Append(NamedTuple):
     """Everything that one append writes, in one transaction.
 
-    `bodies` are the records' canonical texts; `numbers` maps the address of every entry to its
-    account's number; `opened` and `updated` are the accounts as the records leave them.
+    `bodies` are the records' canonical texts. `entry_lines` are the entries' columns, comma
+    separated: account number, position, leg, effect, amount and the four totals after it.
+    `opened` and `updated` are the accounts as the records leave them.
     """
 
     before: Head
     after: Head
     records: Sequence[Record]
     bodies: Sequence[str]
-    numbers: Mapping[str, int]
+    entry_lines: Sequence[str]
     opened: Sequence[Account]
     updated: Sequence[Account]
     tiles: Sequence[Tile]

@@ -25,8 +25,17 @@ KIND_CODES: Final[Mapping[RecordKind, int]] = {
 }
 
 
-# Formatting an enum member costs more than looking its digit up.
-_CODES: Final = "0123456789"
+_ENTRY_COLUMNS: Final = (
+    "entry_account",
+    "entry_seq",
+    "entry_leg",
+    "entry_effect",
+    "entry_amount",
+    "entry_posted_debits",
+    "entry_posted_credits",
+    "entry_pending_debits",
+    "entry_pending_credits",
+)
 
 
 def _escaped(text: str) -> str:
@@ -48,16 +57,9 @@ def record_lines(write: Append) -> bytes:
 
 
 def entry_lines(write: Append) -> bytes:
-    """Write the entries as COPY text."""
-    ledger_id = write.before.ledger_id
-    numbers = write.numbers
-    lines: list[str] = []
-    for record in write.records:
-        middle = f"\t{record.position}\t"
-        for leg, (address, effect, amount_minor, balance) in enumerate(record.entries):
-            start = f"{ledger_id}\t{numbers[address]}{middle}{leg}\t{_CODES[effect]}\t"
-            lines.append(f"{start}{amount_minor}\t%d\t%d\t%d\t%d\n" % balance)
-    return "".join(lines).encode()
+    """Write the entries as COPY text with commas."""
+    start = f"{write.before.ledger_id},"
+    return "".join([f"{start}{line}\n" for line in write.entry_lines]).encode()
 
 
 def _array(values: Iterable[object]) -> str:
@@ -68,12 +70,10 @@ def _array(values: Iterable[object]) -> str:
 def small_parameters(write: Append) -> dict[str, Any]:
     """Give the columns of the records and entries as arrays."""
     records = write.records
-    entries = [
-        (write.numbers[entry.address], record.position, leg, entry)
-        for record in records
-        for leg, entry in enumerate(record.entries)
-    ]
+    columns = [*zip(*(line.split(",") for line in write.entry_lines), strict=True)]
+    entries = columns or [()] * len(_ENTRY_COLUMNS)
     return {
+        **{name: _array(values) for name, values in zip(_ENTRY_COLUMNS, entries, strict=True)},
         "record_seq": _array(record.position for record in records),
         "record_time": _array(record.recorded_at_us for record in records),
         "record_kind": _array(KIND_CODES[record.kind] for record in records),
@@ -81,15 +81,6 @@ def small_parameters(write: Append) -> dict[str, Any]:
         "record_parent": _array(record.parent for record in records),
         "record_expiry": _array(record.expires_at_us for record in records),
         "record_body": list(write.bodies),
-        "entry_account": _array(number for number, _, _, _ in entries),
-        "entry_seq": _array(position for _, position, _, _ in entries),
-        "entry_leg": _array(leg for _, _, leg, _ in entries),
-        "entry_effect": _array(int(entry.effect) for _, _, _, entry in entries),
-        "entry_amount": _array(entry.amount_minor for _, _, _, entry in entries),
-        "entry_posted_debits": _array(entry.balance[0] for _, _, _, entry in entries),
-        "entry_posted_credits": _array(entry.balance[1] for _, _, _, entry in entries),
-        "entry_pending_debits": _array(entry.balance[2] for _, _, _, entry in entries),
-        "entry_pending_credits": _array(entry.balance[3] for _, _, _, entry in entries),
     }
 
 

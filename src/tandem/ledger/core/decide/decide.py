@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
-from tandem.ledger.core.canonical import fingerprint
+from tandem.ledger.core.canonical import fingerprint, recorded_fingerprint
 from tandem.ledger.core.commands import (
     AtomicBatch,
     Capture,
@@ -17,7 +17,7 @@ from tandem.ledger.core.commands import (
     UpdateAccount,
 )
 from tandem.ledger.core.decide.accounts import opened, updated
-from tandem.ledger.core.decide.entries import settle
+from tandem.ledger.core.decide.entries import Leg, settle
 from tandem.ledger.core.decide.holds import captured, expired, held, released
 from tandem.ledger.core.decide.reversals import reversed_
 from tandem.ledger.core.kinds import Direction, Effect, RecordKind
@@ -41,23 +41,24 @@ def decide(state: State, command: Command, now_us: int) -> Outcome:
     """Decide a command at a time; the state is read, never changed.
 
     Whatever the state says no to becomes a refusal record, so that it stays no when the key comes
-    again. `now_us` is strictly after the state's last recorded time.
+    again. `now_us` is strictly after the state's last recorded time. Raises KeyError where the
+    state does not hold what the decision needs.
     """
     assert now_us > state.recorded_at_us
-    key, digest = command.key, fingerprint(command)
+    key = command.key
     if key is not None and key in state.keys:
-        return answer_again(state.keys[key], digest)
+        return answer_again(state.keys[key], command)
     if type(command) is AtomicBatch:
-        return _decide_batch(state, command, digest, now_us)
-    decided = _records(state, cast("SingleCommand", command), digest, now_us)
+        return _decide_batch(state, command, now_us)
+    decided = _records(state, cast("SingleCommand", command), now_us)
     if isinstance(decided, Refusal):
-        return (_refused(state, key, digest, now_us, decided),)
+        return (_refused(state, command, now_us, decided),)
     return (decided,)
 
 
-def answer_again(earlier: Record, digest: str) -> Replay | Refusal:
+def answer_again(earlier: Record, command: Command) -> Replay | Refusal:
     """Answer a key that was used: the first outcome for the same command, refused for another."""
-    if earlier.fingerprint == digest:
+    if recorded_fingerprint(earlier) == fingerprint(command):
         return Replay(earlier)
     return Refusal(
         RefusalCode.IDEMPOTENCY_KEY_REUSED,
@@ -66,20 +67,26 @@ def answer_again(earlier: Record, digest: str) -> Replay | Refusal:
     )
 
 
-def _refused(
-    state: State, key: str | None, digest: str | None, now_us: int, refusal: Refusal
-) -> Record:
-    return Record(state.position + 1, now_us, RecordKind.REFUSAL, key, digest, refusal=refusal)
+def _refused(state: State, command: Command, now_us: int, refusal: Refusal) -> Record:
+    return Record(
+        state.position + 1,
+        now_us,
+        RecordKind.REFUSAL,
+        command.key,
+        fingerprint(command),
+        refusal=refusal,
+    )
 
 
-def _records(
-    state: State, command: SingleCommand, digest: str | None, now_us: int
-) -> Record | Refusal:
+def _records(state: State, command: SingleCommand, now_us: int) -> Record | Refusal:
+    if type(command) is Post:
+        return _posted(state, command, now_us)
+    digest = None if command.key is None else fingerprint(command)
     match command:
-        case Post():
-            return _posted(state, command, digest, now_us)
         case OpenAccount() | UpdateAccount():
             return _account(state, command, digest, now_us)
+        case Post():
+            raise AssertionError("posts are decided above")
         case _:
             return _linked(state, command, digest, now_us)
 
@@ -87,14 +94,15 @@ def _records(
 _DEBIT, _CREDIT = Effect.POST_DEBIT, Effect.POST_CREDIT
 
 
-def _posted(state: State, command: Post, digest: str | None, now_us: int) -> Record | Refusal:
-    entries = settle(
-        state,
-        [
-            (address, _DEBIT if direction is Direction.DEBIT else _CREDIT, amount_minor, asset)
-            for address, direction, amount_minor, asset in command.entries
-        ],
-    )
+def _posted(state: State, command: Post, now_us: int) -> Record | Refusal:
+    legs: list[Leg] = []
+    plain = True
+    for address, direction, amount_minor, asset in command.entries:
+        effect = _DEBIT if direction is Direction.DEBIT else _CREDIT
+        legs.append((address, effect, amount_minor, asset))
+        if asset is not None:
+            plain = False
+    entries = settle(state, legs)
     if isinstance(entries, Refusal):
         return entries
     return Record(
@@ -102,7 +110,8 @@ def _posted(state: State, command: Post, digest: str | None, now_us: int) -> Rec
         now_us,
         RecordKind.TRANSACTION,
         command.key,
-        digest,
+        # What was asked can be read off what was posted, unless assets were named.
+        None if plain else fingerprint(command),
         entries,
         None,
         command.reference,
@@ -161,21 +170,21 @@ def _linked(
     )
 
 
-def _decide_batch(state: State, command: AtomicBatch, digest: str, now_us: int) -> Sequence[Record]:
+def _decide_batch(state: State, command: AtomicBatch, now_us: int) -> Sequence[Record]:
     """Decide all on a fork: the batch's own record first, then one each, or one refusal."""
     head = Record(
         state.position + 1,
         now_us,
         RecordKind.BATCH,
         command.key,
-        digest,
+        fingerprint(command),
         commands=len(command.commands),
     )
     fork = state.fork()
     fork.apply(head)
     records = [head]
     for index, single in enumerate(command.commands):
-        decided = _records(fork, single, None, now_us + 1 + index)
+        decided = _records(fork, single, now_us + 1 + index)
         if isinstance(decided, Refusal):
             refusal = Refusal(
                 decided.code,
@@ -185,7 +194,7 @@ def _decide_batch(state: State, command: AtomicBatch, digest: str, now_us: int) 
                 decided.available_minor,
                 decided.hold_status,
             )
-            return (_refused(state, command.key, digest, now_us, refusal),)
+            return (_refused(state, command, now_us, refusal),)
         fork.apply(decided)
         records.append(decided)
     return records

@@ -30,56 +30,48 @@ def settle(
     accounts, balances = state.accounts, state.balances
     entries: list[Entry] = []
     totals: dict[str, Balance] = {}
-    net_minor, ledger_asset, limited, odd = 0, None, False, False
+    net_minor, ledger_asset, limited = 0, None, False
     for address, effect, amount_minor, asset in legs:
         account = accounts[address]
         if account is None or account.status is not _OPEN:
-            odd = True
-            break
-        if asset is not None and asset != account.asset:
-            odd = True
+            return _settle_odd(state, legs, override_limits=override_limits)
         if ledger_asset is None:
             ledger_asset = account.asset
-        elif account.asset != ledger_asset:
-            odd = True
+        if account.asset != ledger_asset or (asset is not None and asset != ledger_asset):
+            return _settle_odd(state, legs, override_limits=override_limits)
         net_minor += amount_minor if effect & 1 else -amount_minor
         balance = after(totals.get(address) or balances[address], effect, amount_minor)
         totals[address] = balance
         limited = limited or account.limited
         entries.append(_new(Entry, (address, effect, amount_minor, balance)))
-    if odd or net_minor:
-        return irregular(state, legs) or _settle_odd(state, legs, override_limits=override_limits)
-    return _bounded(state, legs, entries, totals, limited=limited and not override_limits)
+        a, b, c, d = balance
+        # Or-ed, the four totals stay below 2^127 exactly if each does, and negative if one is.
+        if not 0 <= a | b | c | d <= MAX_AMOUNT_MINOR:
+            return _settle_odd(state, legs, override_limits=override_limits)
+    if net_minor:
+        return _settle_odd(state, legs, override_limits=override_limits)
+    refusal = _limits(state, legs, totals) if limited and not override_limits else None
+    return tuple(entries) if refusal is None else refusal
 
 
 def _settle_odd(
     state: State, legs: Sequence[Leg], *, override_limits: bool
 ) -> tuple[Entry, ...] | Refusal:
-    """Settle what only looked odd: several assets, or a frozen account that lets it pass."""
+    """Settle what looked odd: refuse it in order, or let several assets or a release pass."""
+    refusal = irregular(state, legs)
+    if refusal is not None:
+        return refusal
     entries: list[Entry] = []
     totals: dict[str, Balance] = {}
-    for address, effect, amount_minor, _ in legs:
+    for index, (address, effect, amount_minor, _) in enumerate(legs):
         balance = after(totals.get(address) or state.balances[address], effect, amount_minor)
-        totals[address] = balance
-        entries.append(Entry(address, effect, amount_minor, balance))
-    return _bounded(state, legs, entries, totals, limited=not override_limits)
-
-
-def _bounded(
-    state: State,
-    legs: Sequence[Leg],
-    entries: Sequence[Entry],
-    totals: dict[str, Balance],
-    *,
-    limited: bool,
-) -> tuple[Entry, ...] | Refusal:
-    for index, (address, _, _, (a, b, c, d)) in enumerate(entries):
-        # Or-ed, the four totals stay below 2^127 exactly if each does, and negative if one is.
-        if not 0 <= a | b | c | d <= MAX_AMOUNT_MINOR:
-            assert min(a, b, c, d) >= 0, f"a running total of {address} would be negative"
+        if max(balance) > MAX_AMOUNT_MINOR:
             detail = f"a running total of {address} would pass 2^127-1"
             return Refusal(RefusalCode.AMOUNT_OVERFLOW, detail, "amount_minor", index)
-    refusal = _limits(state, legs, totals) if limited else None
+        assert min(balance) >= 0, f"a running total of {address} would be negative"
+        totals[address] = balance
+        entries.append(Entry(address, effect, amount_minor, balance))
+    refusal = None if override_limits else _limits(state, legs, totals)
     return tuple(entries) if refusal is None else refusal
 
 
