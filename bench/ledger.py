@@ -134,7 +134,8 @@ class Raw:
         self._ledger_id = 1_000_000
 
     def rows(self, table: str, order: str, first: int, last: int) -> bytes:
-        """Read rows as COPY text without the ledger's number."""
+        """Read rows as COPY text without the ledger's number, with the ledger's delimiters."""
+        mark = "','" if table == "entry" else r"E'\t'"
         columns = {
             "record": "seq, recorded_at_us, kind, idempotency_key, parent_seq, expires_at_us, body",
             "entry": "account_no, seq, leg, effect, amount_minor, posted_debits, posted_credits, "
@@ -142,7 +143,7 @@ class Raw:
         }[table]
         statement = (
             f"COPY (SELECT {columns} FROM ledger.{table} WHERE ledger_id = 1 "  # noqa: S608 - ours
-            f"AND seq BETWEEN {first} AND {last} ORDER BY {order}) TO STDOUT"
+            f"AND seq BETWEEN {first} AND {last} ORDER BY {order}) TO STDOUT (DELIMITER {mark})"
         )
         with self._connection.cursor().copy(statement.encode()) as copy:
             return b"".join(copy)
@@ -150,9 +151,12 @@ class Raw:
     def run(self, batches: list[tuple[bytes, bytes]]) -> float:
         """Copy batches into a new ledger's rows, one commit each; return transfers per second."""
         self._ledger_id += 1
-        prefix = str(self._ledger_id).encode() + b"\t"
+        starts = [f"{self._ledger_id}{mark}".encode() for mark in "\t,"]
         prepared = [
-            tuple(b"".join(prefix + line for line in part.splitlines(True)) for part in batch)
+            tuple(
+                b"".join(start + line for line in part.splitlines(keepends=True))
+                for start, part in zip(starts, batch, strict=True)
+            )
             for batch in batches
         ]
         started = time.perf_counter()

@@ -5,13 +5,19 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
+from pydantic import AnyHttpUrl
 
 from tandem.ledger import http as ledger_http
 from tandem.ledger.embedded import open_service
@@ -24,6 +30,9 @@ from tandem.platform.embedded import EmbeddedPostgres
 from tandem.platform.http import Health, create_api
 from tandem.platform.http.serving import HttpServer
 from tandem.platform.limits import KEY_POOL_CONNECTIONS_MAX
+from tandem.routing import http as routing_http
+from tandem.routing.gateway import RoutingGateway
+from tandem.routing.service import open_gateway
 
 _DESCRIPTION = "A double-entry ledger and a bicycle-routing gateway. Every call wants an API key."
 
@@ -89,8 +98,26 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         await ledgers.create_ledger(settings.ledger)
         ledger_http.install(api)
         api.include_router(ledger_http.create_router(ledgers, require))
-
+        gateway = await stack.enter_async_context(_gateway(settings, registry))
+        api.include_router(routing_http.create_router(gateway, require))
         yield Application(api, health, keys)
+
+
+def _gateway(
+    settings: Settings, registry: CollectorRegistry
+) -> AbstractAsyncContextManager[RoutingGateway]:
+    secret = settings.bikemap_client_secret
+    return open_gateway(
+        _base_url(settings.bikemap_base_url),
+        settings.bikemap_client_id,
+        None if secret is None else secret.get_secret_value(),
+        _base_url(settings.valhalla_url),
+        registry,
+    )
+
+
+def _base_url(url: AnyHttpUrl | None) -> str | None:
+    return None if url is None else str(url).rstrip("/")
 
 
 async def serve(settings: Settings, announce: Callable[[str, str | None], None]) -> None:

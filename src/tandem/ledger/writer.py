@@ -26,6 +26,7 @@ from tandem.ledger.core.limits import (
 from tandem.ledger.core.records import Record
 from tandem.ledger.core.refusals import Refusal, RefusalCode
 from tandem.ledger.storage.port import (
+    Append,
     Conflict,
     DuplicateKey,
     Head,
@@ -233,10 +234,11 @@ class Writer:
             _answer(work)
             return
         self._flying = work
-        self._flight = asyncio.create_task(self._fly(work), name=f"append to {self._name}")
+        # Sealed here, not in the task: the next batch may begin before the task first runs.
+        flight = self._fly(work, work.batch.seal())
+        self._flight = asyncio.create_task(flight, name=f"append to {self._name}")
 
-    async def _fly(self, work: _Work) -> StorageError | None:
-        write = work.batch.seal()
+    async def _fly(self, work: _Work, write: Append) -> StorageError | None:
         try:
             await self._store.append(write)
         except StorageError as error:
