@@ -321,6 +321,8 @@ def _answer(work: _Work) -> None:
 
 
 def _answered(decision: Decision) -> Answer:
+    if type(decision) is tuple:  # the usual case, told apart at once
+        return Answer(decision, replayed=False)
     match decision:
         case Replay(record):
             return Answer((record,), replayed=True)
