@@ -220,14 +220,12 @@ async def test_accounts_are_listed_by_whole_segments(ledger: api.Ledger) -> None
         assert (await refused(ledger.accounts(prefix=prefix))).code == "malformed"
 
 
-_NO_CURSORS: list[Any] = ["", "x", "r1", "MQ", "====", "cjE=", "r" * 2_000, "\u00e4", "cg", "ci0x"]
+_NO_CURSORS: list[Any] = ["", "x", "r1", "MQ", "====", "r" * 2_000, "\u00e4", "cg", "ci0x"]
 
 
 @pytest.mark.parametrize("cursor", _NO_CURSORS, ids=lambda value: ascii(value)[:16])
 async def test_only_own_cursors_are_taken(shared_ledger: api.Ledger, cursor: str) -> None:
     """Something else than a listing's own cursor is malformed."""
-    if cursor == "cjE=":
-        pytest.skip("a padded cursor is the same cursor")
     for call in (shared_ledger.records(cursor=cursor), shared_ledger.accounts(cursor=cursor)):
         refusal = await refused(call)
         assert (refusal.code, refusal.field) == ("malformed", "cursor")

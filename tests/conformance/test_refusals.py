@@ -100,7 +100,7 @@ _PRECEDENCE: Final[list[tuple[str, str, int | None, _Write]]] = [
     ("state before money", "account_frozen", 1,
      _post(_debit("wallets:b", 1), _credit("frozen", 1))),
     ("a hold's state before its bounds", "hold_not_open", None, _capture("ended", 9_999)),
-    ("an account's state before a hold's bounds", "account_frozen", 1, _capture("hold", 9_999)),
+    ("an account's state before a hold's bounds", "account_frozen", 2, _capture("hold", 9_999)),
     ("reversed before state", "already_reversed", None, _reverse("reversed", 9_999)),
     ("an account's state before a reversal's bounds", "account_frozen", 1,
      _reverse("posted", 9_999)),

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from tandem.ledger.core.accounts import Account, parse_asset
 from tandem.ledger.core.canonical import decode, encode_with_columns
 from tandem.ledger.core.commands import Command
-from tandem.ledger.core.decide import Outcome, Replay, decide, expire
+from tandem.ledger.core.decide import Outcome, decide, expire
 from tandem.ledger.core.expiry import Due, ExpiryQueue
 from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.limits import (
@@ -29,7 +29,6 @@ from tandem.ledger.core.limits import (
 from tandem.ledger.core.merkle import TILE_HASHES, TILE_HEIGHT, Tile, Tree, leaf_hash, tile_root
 from tandem.ledger.core.parents import fold
 from tandem.ledger.core.records import ZERO, Record
-from tandem.ledger.core.refusals import Refusal
 from tandem.ledger.core.state import Needs, State, needs
 from tandem.ledger.storage.port import Append, Head, LedgerStore
 
@@ -210,7 +209,7 @@ class WorkingCopy:
             return _NotLoaded(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the rest goes on
             return Fault(error)
-        if not isinstance(outcome, Replay | Refusal):
+        if type(outcome) is tuple:
             for record in outcome:
                 self._take(batch, record)
         return outcome

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from tandem.ledger.core.commands import AtomicBatch, Command
 from tandem.ledger.core.decide import Replay
@@ -322,7 +322,7 @@ def _answer(work: _Work) -> None:
 
 def _answered(decision: Decision) -> Answer:
     if type(decision) is tuple:  # the usual case, told apart at once
-        return Answer(decision, replayed=False)
+        return Answer(cast("tuple[Record, ...]", decision), replayed=False)
     match decision:
         case Replay(record):
             return Answer((record,), replayed=True)

@@ -155,7 +155,10 @@ class LedgerMachine(RuleBasedStateMachine):
         """Let both writers come to rest, so that they look at the clock only while it stands."""
         for ledger in self.ledgers:
             writer = ledger._writer
+            assert writer._task is not None
             while not writer._fresh or writer._queue or writer._flight is not None:
+                if writer._task.done():
+                    writer._task.result()
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
 
@@ -247,7 +250,7 @@ class LedgerMachine(RuleBasedStateMachine):
         expected = sights.balance(self.reference, address, position, time_us)
         for ledger in self.ledgers:
             shown = await sights.shown_balance(ledger, address, position, time_us)
-            assert shown == expected, (ledger.name, address, position, time_us)
+            assert shown == expected, (shown, expected, ledger.name, position, time_us)
 
     async def _look_at_holds(self) -> None:
         for position in [*self.reference.state.deeds, 1, self.compared + 1]:

@@ -64,28 +64,29 @@ class Tree:
 
     def append(self, leaf: bytes) -> list[Tile]:
         """Add a leaf hash; return the tiles that it filled."""
-        tiles: list[Tile] = []
-        self._extend_tile(0, leaf, tiles)
-        carried, node, height = self.size, leaf, 0
+        tiles = self._extend_tile(0, leaf)
+        frontier, carried, node, height = self._frontier, self.size, leaf, 0
         while carried & 1:
-            node = node_hash(self._frontier.pop(), node)
+            node = sha256(b"\1" + frontier.pop() + node).digest()
             height += 1
             carried >>= 1
             if height % TILE_HEIGHT == 0:
-                self._extend_tile(height // TILE_HEIGHT, node, tiles)
-        self._frontier.append(node)
+                tiles += self._extend_tile(height // TILE_HEIGHT, node)
+        frontier.append(node)
         self.size += 1
         return tiles
 
-    def _extend_tile(self, level: int, node: bytes, tiles: list[Tile]) -> None:
+    def _extend_tile(self, level: int, node: bytes) -> list[Tile]:
         if level == len(self._partial):
             self._partial.append([])
         partial = self._partial[level]
         partial.append(node)
-        if len(partial) == TILE_HASHES:
-            index = (self.size >> (TILE_HEIGHT * level)) // TILE_HASHES
-            tiles.append(Tile(level, index, b"".join(partial)))
-            partial.clear()
+        if len(partial) < TILE_HASHES:
+            return []
+        index = (self.size >> (TILE_HEIGHT * level)) // TILE_HASHES
+        tile = Tile(level, index, b"".join(partial))
+        partial.clear()
+        return [tile]
 
     def root(self) -> bytes:
         """The root hash of all leaves; of none, SHA-256 of nothing."""

@@ -1,5 +1,6 @@
 """Bodies of requests: their shape here, their meaning in `core.intake`."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
@@ -39,8 +40,14 @@ NewLimit = Annotated[
 Metadata = Annotated[dict[str, str] | None, Field(max_length=MAX_METADATA_KEYS)]
 
 
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
 def _text(value: object) -> object:
-    if isinstance(value, str):
+    # Pydantic would take a number of seconds too, as text or not.
+    if isinstance(value, str) and _RFC_3339.fullmatch(value):
         return value
     raise ValueError("a time is written as RFC 3339 text")
 

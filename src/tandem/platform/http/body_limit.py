@@ -18,6 +18,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         if _announced_bytes(scope) > self.bytes_max:
+            await self._discard(receive)
             await self._refusal().response()(scope, receive, send)
             return
         received_bytes = 0
@@ -33,6 +34,15 @@ class BodyLimit:
             return message
 
         await self.app(scope, count, send)
+
+    async def _discard(self, receive: Receive) -> None:
+        """Read on, within bounds: who is cut off while still sending never sees the answer."""
+        discarded_bytes = 0
+        while discarded_bytes <= self.bytes_max:
+            message = await receive()
+            discarded_bytes += len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
 
     def _refusal(self) -> HttpProblem:
         return HttpProblem(

@@ -1,6 +1,5 @@
 """The one entry: a command against a state at a time."""
 
-from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from tandem.ledger.core.canonical import fingerprint, recorded_fingerprint
@@ -34,7 +33,7 @@ class Replay(NamedTuple):
 
 # New records (the first answers the command), the first outcome again, or a refusal that is not
 # written because the key belongs to another command.
-type Outcome = Sequence[Record] | Replay | Refusal
+type Outcome = tuple[Record, ...] | Replay | Refusal
 
 
 def decide(state: State, command: Command, now_us: int) -> Outcome:
@@ -170,7 +169,7 @@ def _linked(
     )
 
 
-def _decide_batch(state: State, command: AtomicBatch, now_us: int) -> Sequence[Record]:
+def _decide_batch(state: State, command: AtomicBatch, now_us: int) -> tuple[Record, ...]:
     """Decide all on a fork: the batch's own record first, then one each, or one refusal."""
     head = Record(
         state.position + 1,
@@ -197,7 +196,7 @@ def _decide_batch(state: State, command: AtomicBatch, now_us: int) -> Sequence[R
             return (_refused(state, command, now_us, refusal),)
         fork.apply(decided)
         records.append(decided)
-    return records
+    return tuple(records)
 
 
 def expire(state: State, position: int, now_us: int) -> Record | None:
