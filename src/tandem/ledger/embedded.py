@@ -56,8 +56,8 @@ async def open_ledger(
     database: `postgresql://…`.
     """
     async with AsyncExitStack() as stack:
-        if isinstance(location, str) and location.startswith(_SCHEMES):
-            conninfo = location
+        if _is_url(location):
+            conninfo = str(location)
         else:
             server = await stack.enter_async_context(_embedded(location))
             conninfo = server.uri("postgres")
@@ -67,3 +67,7 @@ async def open_ledger(
 
 def _embedded(directory: str | Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(Path(directory) / "postgres")
+
+
+def _is_url(location: str | Path) -> bool:
+    return str(location).startswith(_SCHEMES)

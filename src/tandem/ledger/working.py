@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 
 from tandem.ledger.core.accounts import Account, parse_asset
 from tandem.ledger.core.canonical import decode, encode_with_columns
-from tandem.ledger.core.commands import Command
+from tandem.ledger.core.commands import Command, Post
 from tandem.ledger.core.decide import Outcome, decide, expire
+from tandem.ledger.core.decide.transfer import written_transfer
 from tandem.ledger.core.expiry import Due, ExpiryQueue
 from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.limits import (
@@ -33,6 +34,7 @@ from tandem.ledger.core.state import Needs, State, needs
 from tandem.ledger.storage.port import Append, Head, LedgerStore
 
 _log: Final = logging.getLogger(__name__)
+_LOADED_EXPIRIES: Final = 2 * MAX_EXPIRIES_PER_APPEND
 
 
 class Fault(NamedTuple):
@@ -65,15 +67,21 @@ class Batch:
     def add(self, record: Record, accounts: Mapping[str, Account | None]) -> None:
         """Take a decided record in; `accounts` are those of its entries."""
         body, columns = encode_with_columns(record)
-        self.records.append(record)
-        self.bodies.append(body)
+        lines: list[str] = []
         for leg, numbers in enumerate(columns):
             account = accounts[record.entries[leg][0]]
             assert account is not None
-            self.entry_lines.append(f"{account.number},{record.position},{leg},{numbers}")
+            lines.append(f"{account.number},{record.position},{leg},{numbers}")
+        self.add_written(record, body, lines)
+
+    def add_written(self, record: Record, body: str, entry_lines: Sequence[str]) -> None:
+        """Take a decided record in whose text is written already."""
+        self.records.append(record)
+        self.bodies.append(body)
+        self.entry_lines += entry_lines
         filled = self.tree.append(leaf_hash(body.encode()))
         if filled:
-            self.tiles.extend(filled)
+            self.tiles += filled
 
     def seal(self) -> Append:
         """Close the batch; it takes no more records."""
@@ -169,10 +177,12 @@ class WorkingCopy:
         """
         assert batch.sealed is None
         await self._prepare()
-        if len(self.expiry.due(self._until_us)) > MAX_EXPIRIES_PER_APPEND:
-            self._expire(batch, MAX_EXPIRIES_PER_APPEND)
+        now_us = max(self._now_us(), self.state.recorded_at_us + 1)
+        if self._due(now_us, MAX_EXPIRIES_PER_APPEND + 1):
+            for _ in range(MAX_EXPIRIES_PER_APPEND):
+                self._expire_next(batch, now_us)
             return None
-        self._expire(batch, MAX_EXPIRIES_PER_APPEND)
+        self._expire(batch)
         decisions: list[Decision] = []
         for start in range(0, len(commands), DECIDE_CHUNK_COMMANDS):
             if start:
@@ -201,9 +211,15 @@ class WorkingCopy:
         now_us = self._time_us()
         next_expiry_us = self.expiry.next_us()
         if next_expiry_us is not None and next_expiry_us <= now_us:
-            self._expire(batch, MAX_EXPIRIES_PER_APPEND)
+            self._expire(batch)
             now_us = self._time_us()
         try:
+            if type(command) is Post:
+                written = written_transfer(self.state, command, now_us)
+                if written is not None:
+                    self.state.apply(written.record)
+                    batch.add_written(*written)
+                    return (written.record,)
             outcome = decide(self.state, command, now_us)
         except KeyError as error:
             return _NotLoaded(error)
@@ -214,15 +230,19 @@ class WorkingCopy:
                 self._take(batch, record)
         return outcome
 
-    def _expire(self, batch: Batch, at_most: int) -> None:
-        for _ in range(at_most):
-            now_us = self._time_us()
-            position = self.expiry.pop(now_us)
-            if position is None:
-                return
-            record = expire(self.state, position, now_us)
-            if record is not None:
-                self._take(batch, record)
+    def _expire(self, batch: Batch) -> None:
+        """Write down every hold that has expired; they are loaded, as many as can be until then."""
+        while self._expire_next(batch, self._time_us()):
+            pass
+
+    def _expire_next(self, batch: Batch, now_us: int) -> bool:
+        position = self.expiry.pop(now_us)
+        if position is None:
+            return False
+        record = expire(self.state, position, max(now_us, self.state.recorded_at_us + 1))
+        if record is not None:
+            self._take(batch, record)
+        return True
 
     def _take(self, batch: Batch, record: Record) -> None:
         self.state.apply(record)
@@ -236,12 +256,23 @@ class WorkingCopy:
         """Make room in the caches, and load the holds that will have expired soon."""
         self._trim()
         until_us = max(self._now_us(), self.state.recorded_at_us) + EXPIRY_LOOKAHEAD_US
-        if self.expiry.stale(until_us):
+        while self.expiry.stale(until_us) and len(self.expiry) <= _LOADED_EXPIRIES:
             await self._load_expiring()
-        due = self.expiry.due(until_us)[: 2 * MAX_EXPIRIES_PER_APPEND]
+        due = self.expiry.due(until_us)
+        if len(due) > _LOADED_EXPIRIES:
+            # Time does not pass the first hold that is not loaded, until the ones before it ended.
+            until_us = due[_LOADED_EXPIRIES].expires_at_us - 1
         if due:
-            await self._load_needs(Needs(set(), set(due), set()))
+            positions = {hold.position for hold in due[:_LOADED_EXPIRIES]}
+            await self._load_needs(Needs(set(), positions, set()))
         self._until_us = until_us
+
+    def _due(self, now_us: int, count: int) -> bool:
+        """Tell whether at least so many holds have expired."""
+        next_us = self.expiry.next_us()
+        if next_us is None or next_us > now_us:
+            return False
+        return len(self.expiry.due(now_us)) >= count
 
     async def _load(self, commands: Sequence[Command]) -> None:
         wanted = Needs(set(), set(), set())
@@ -268,10 +299,12 @@ class WorkingCopy:
         state = self.state
         missing = [position for position in wanted.parents if position not in state.parents]
         if missing:
+            # Listed before the load: a batch that lands meanwhile may be too late for either.
+            undurable = list(self._undurable())
             loaded = await self._store.load(self._ledger_id, (), missing, ())
             for position in missing:
                 chain = {record.position: record for record in loaded.chains.get(position, ())}
-                for record in self._undurable():
+                for record in undurable:
                     if position in (record.position, record.parent):
                         chain[record.position] = record
                 begun = position in chain
@@ -284,10 +317,16 @@ class WorkingCopy:
                 wanted.addresses.update(leg.address for leg in parent.legs)
 
     async def _load_expiring(self) -> None:
-        self.expiry.load(await self._store.expiring(self._ledger_id, EXPIRY_WINDOW_HOLDS))
-        for record in self._undurable():
+        undurable = list(self._undurable())
+        horizon = self.expiry.horizon
+        stored = await self._store.expiring(self._ledger_id, horizon, EXPIRY_WINDOW_HOLDS)
+        self.expiry.load(stored)
+        known = set(stored)
+        for record in undurable:
             if record.kind is RecordKind.HOLD and record.expires_at_us is not None:
-                self.expiry.add(Due(record.expires_at_us, record.position))
+                due = Due(record.expires_at_us, record.position)
+                if due > horizon and due not in known:
+                    self.expiry.add(due)
 
     def _undurable(self) -> Iterable[Record]:
         for batch in self._flying:

@@ -212,6 +212,7 @@ class Writer:
             if self._flight is not None and self._flight.done():
                 return
             await self._wait({self._flight} if self._flight else set())
+            self._wake.clear()  # whoever set it also did what the condition above looks at
 
     async def _wait(self, flights: set[asyncio.Task[StorageError | None]]) -> None:
         """Wait for a flight to land, a submission, or the next expiry."""

@@ -316,7 +316,12 @@ class Reference:
         meant = _meant(deed, command.amount_minor, command.entries, "capture_exceeds_hold")
         asked = sum(amount for (_, side), (amount, _) in meant.items() if side == "debit")
         above = any(amount > deed.left[side] for side, (amount, _) in meant.items())
-        beyond = (above and deed.limit == deed.held) or deed.captured + asked > deed.limit
+        covered = Counter[str]()
+        for side, (amount, _) in meant.items():
+            covered[side[1]] += min(amount, deed.left[side])
+        # What stays reserved must balance by itself.
+        uneven = deed.limit == deed.held or covered["debit"] != covered["credit"]
+        beyond = (above and uneven) or deed.captured + asked > deed.limit
         postings = []
         for side, (amount, asset) in meant.items():
             covered = min(amount, deed.left[side])

@@ -1,8 +1,8 @@
-"""The queue of holds that will expire: a bounded window of the earliest ones, in order."""
+"""The queue of holds that will expire: the earliest ones, in order, loaded window by window."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tandem.ledger.core.limits import EXPIRY_WINDOW_HOLDS, MAX_TIME_US
 
@@ -14,43 +14,50 @@ class Due(NamedTuple):
     position: int
 
 
+_START: Final = Due(-1, 0)
+_END: Final = Due(MAX_TIME_US + 1, 0)
+
+
 class ExpiryQueue:
-    """Holds that expire up to `horizon_us`; later ones are left in the store until then."""
+    """Holds up to and with a horizon; those beyond it are left in the store until then."""
 
     def __init__(self) -> None:
         self._heap: list[Due] = []
-        self.horizon_us = 0
+        self.horizon = _START
 
-    def load(self, earliest: Iterable[Due]) -> None:
-        """Start over from the store's open holds in order of expiry, at most a window of them."""
-        self._heap = list(earliest)
-        assert len(self._heap) <= EXPIRY_WINDOW_HOLDS
-        full = len(self._heap) == EXPIRY_WINDOW_HOLDS
-        self.horizon_us = self._heap[-1].expires_at_us if full else MAX_TIME_US
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def load(self, beyond: Sequence[Due]) -> None:
+        """Take the next window in: the store's holds beyond the horizon, the earliest first."""
+        assert len(beyond) <= EXPIRY_WINDOW_HOLDS
+        assert not beyond or beyond[0] > self.horizon
+        self._heap.extend(beyond)
         heapify(self._heap)
+        self.horizon = beyond[-1] if len(beyond) == EXPIRY_WINDOW_HOLDS else _END
 
     def add(self, due: Due) -> None:
         """Take a new hold in, unless it is for a later window."""
-        if due.expires_at_us > self.horizon_us:
+        if due > self.horizon:
             return
         heappush(self._heap, due)
         if len(self._heap) > 2 * EXPIRY_WINDOW_HOLDS:
             self._heap = sorted(self._heap)[:EXPIRY_WINDOW_HOLDS]
-            self.horizon_us = self._heap[-1].expires_at_us
+            self.horizon = self._heap[-1]
 
     def stale(self, until_us: int) -> bool:
-        """True where holds beyond the window may expire by a time, so it must be loaded again."""
-        return self.horizon_us <= until_us
+        """True where holds beyond the horizon may expire by a time."""
+        return self.horizon.expires_at_us <= until_us
 
     def next_us(self) -> int | None:
-        """When the next hold expires, as far as the window knows."""
+        """When the next hold expires, as far as the horizon."""
         return self._heap[0].expires_at_us if self._heap else None
 
-    def due(self, until_us: int) -> list[int]:
-        """Positions of the holds that expire by a time, the earliest first."""
+    def due(self, until_us: int) -> list[Due]:
+        """The holds that expire by a time, the earliest first."""
         if not self._heap or self._heap[0].expires_at_us > until_us:
             return []
-        return [due.position for due in sorted(self._heap) if due.expires_at_us <= until_us]
+        return sorted(due for due in self._heap if due.expires_at_us <= until_us)
 
     def pop(self, now_us: int) -> int | None:
         """Take out the position of the earliest hold that has expired by now, if any."""

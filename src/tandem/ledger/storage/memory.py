@@ -188,15 +188,16 @@ class MemoryStore:
             if tile.level == level and tile.tile_index >= first_index
         ]
 
-    async def expiring(self, ledger_id: int, limit: int) -> Sequence[Due]:
-        """Open holds that expire, the earliest first."""
+    async def expiring(self, ledger_id: int, beyond: Due, limit: int) -> Sequence[Due]:
+        """Open holds that expire, in order beyond one, the earliest first."""
         log = self._log(ledger_id)
         holds = (fold(log.chain(record.position)) for record in log.records)
-        return sorted(
+        due = sorted(
             Due(hold.expires_at_us, hold.position)
             for hold in holds
             if hold is not None and hold.open and hold.expires_at_us is not None
-        )[:limit]
+        )
+        return due[bisect_right(due, beyond) :][:limit]
 
     async def close_time(self, ledger_id: int, time_us: int) -> None:
         """See to it that no later record is recorded at or before a time."""

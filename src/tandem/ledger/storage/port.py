@@ -192,8 +192,8 @@ class LedgerStore(Protocol):
         """Full tiles of a level from an index on, in order."""
         ...
 
-    async def expiring(self, ledger_id: int, limit: int) -> Sequence[Due]:
-        """Open holds that expire, the earliest first."""
+    async def expiring(self, ledger_id: int, beyond: Due, limit: int) -> Sequence[Due]:
+        """Holds that expire, in order beyond one, the earliest first; open ones at least."""
         ...
 
     async def close_time(self, ledger_id: int, time_us: int) -> None:

@@ -169,9 +169,10 @@ class PostgresStore(PostgresReads):
         parameters = {"ledger_id": ledger_id, "level": level, "first_index": first_index}
         return [bytes(row[0]) for row in await self._execute("tiles", parameters)]
 
-    async def expiring(self, ledger_id: int, limit: int) -> Sequence[Due]:
-        """Open holds that expire, the earliest first."""
-        rows = await self._execute("expiring", {"ledger_id": ledger_id, "limit": limit})
+    async def expiring(self, ledger_id: int, beyond: Due, limit: int) -> Sequence[Due]:
+        """Holds that expire, in order beyond one, the earliest first."""
+        parameters = {"ledger_id": ledger_id, "limit": limit, **beyond._asdict()}
+        rows = await self._execute("expiring", parameters)
         return [Due(row[0], row[1]) for row in rows]
 
 

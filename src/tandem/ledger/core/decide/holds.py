@@ -81,10 +81,20 @@ def _beyond(hold: Parent, meant: tuple[Part, ...]) -> Refusal | None:
     above_entry = any(part.excess_minor for part in meant)
     if above_entry and hold.capture_limit_minor == hold.held_minor:
         return Refusal(_EXCEEDED, f"hold {hold.position} has less left of an entry", "amount_minor")
+    if above_entry and _uneven(meant):
+        # What stays reserved must balance too, or it could never be released.
+        detail = f"what hold {hold.position} covers of the debits and of the credits differs"
+        return Refusal(_EXCEEDED, detail, "entries")
     if hold.captured_minor + asked > hold.capture_limit_minor:
         left = hold.capture_limit_minor - hold.captured_minor
         return Refusal(_EXCEEDED, f"hold {hold.position} can capture {left} more", "amount_minor")
     return None
+
+
+def _uneven(meant: tuple[Part, ...]) -> bool:
+    debits = (part.covered_minor for part in meant if part.leg.direction is Direction.DEBIT)
+    credits_ = (part.covered_minor for part in meant if part.leg.direction is Direction.CREDIT)
+    return sum(debits) != sum(credits_)
 
 
 def _rest(hold: Parent, meant: tuple[Part, ...]) -> list[Leg]:
