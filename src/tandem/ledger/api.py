@@ -117,7 +117,7 @@ class Record:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a batch has thousands, and that would double their cost
 class Receipt:
     """The short outcome of one command of a batch; `refusal` is None where it took effect."""
 

@@ -3,9 +3,10 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Literal
+from functools import wraps
+from typing import Any, Final, Literal
 
 from tandem.ledger import api, commands
 from tandem.ledger.api import Entry
@@ -22,7 +23,7 @@ from tandem.ledger.core.limits import (
 from tandem.ledger.core.records import Record
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.reader import Reader
-from tandem.ledger.storage.port import Head, LedgerStore
+from tandem.ledger.storage.port import Head, LedgerStore, StorageError
 from tandem.ledger.times import from_us, to_us
 from tandem.ledger.verify import verify
 from tandem.ledger.views import (
@@ -39,6 +40,21 @@ _POSITION: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 class LedgerFault(Exception):  # noqa: N818 - a fault of ours, as opposed to a refusal
     """A command crashed the ledger's decision; nothing of it was written."""
+
+
+def _reachable[**P, R](
+    read: Callable[P, Coroutine[Any, Any, R]],
+) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Refuse `unavailable` where the store cannot be read, as HTTP does."""
+
+    @wraps(read)
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await read(*args, **kwargs)
+        except StorageError as error:
+            raise Refused(Refusal(RefusalCode.UNAVAILABLE, str(error))) from error
+
+    return guarded
 
 
 class LocalLedger:
@@ -69,7 +85,7 @@ class LocalLedger:
         """Open an account."""
         record = await self.execute(
             intake.open_account(
-                intake.idempotency_key(idempotency_key),
+                idempotency_key,
                 address,
                 asset,
                 account_class,
@@ -94,7 +110,7 @@ class LocalLedger:
         """Freeze, reopen, close or re-limit an account; None keeps, "none" lifts a limit."""
         record = await self.execute(
             intake.update_account(
-                intake.idempotency_key(idempotency_key),
+                idempotency_key,
                 address,
                 status,
                 min_balance_minor,
@@ -119,7 +135,7 @@ class LocalLedger:
         """Post a two-entry transaction."""
         return await self.execute(
             intake.transfer(
-                intake.idempotency_key(idempotency_key),
+                idempotency_key,
                 debit_account,
                 credit_account,
                 amount_minor,
@@ -138,10 +154,9 @@ class LocalLedger:
         idempotency_key: str | None,
     ) -> api.Record:
         """Post a transaction whose debits equal its credits in every asset."""
-        key = intake.idempotency_key(idempotency_key)
         return await self.execute(
             commands.post_transaction(
-                entries, reference=reference, metadata=metadata, idempotency_key=key
+                entries, reference=reference, metadata=metadata, idempotency_key=idempotency_key
             )
         )
 
@@ -163,7 +178,7 @@ class LocalLedger:
                 capture_limit_minor=capture_limit_minor,
                 reference=reference,
                 metadata=metadata,
-                idempotency_key=intake.idempotency_key(idempotency_key),
+                idempotency_key=idempotency_key,
             )
         )
 
@@ -185,7 +200,7 @@ class LocalLedger:
                 entries=entries,
                 final=final,
                 metadata=metadata,
-                idempotency_key=intake.idempotency_key(idempotency_key),
+                idempotency_key=idempotency_key,
             )
         )
 
@@ -205,7 +220,7 @@ class LocalLedger:
                 amount_minor=amount_minor,
                 entries=entries,
                 metadata=metadata,
-                idempotency_key=intake.idempotency_key(idempotency_key),
+                idempotency_key=idempotency_key,
             )
         )
 
@@ -229,12 +244,13 @@ class LocalLedger:
                 override_limits=override_limits,
                 reference=reference,
                 metadata=metadata,
-                idempotency_key=intake.idempotency_key(idempotency_key),
+                idempotency_key=idempotency_key,
             )
         )
 
     async def execute(self, command: SingleCommand) -> api.Record:
-        """Submit one command that has a key; raises `Refused`."""
+        """Submit one command; raises `Refused`, also where it has no key."""
+        intake.idempotency_key(command.key)
         (answer,) = await self._writer.submit((command,))
         return record_view(_effect(answer), replayed=answer.replayed)
 
@@ -265,16 +281,22 @@ class LocalLedger:
         head = _effect(answer)
         records = answer.records[1:]
         if answer.replayed:
-            assert head.commands is not None
-            bodies = await self._store.bodies(self._ledger_id, head.position, head.commands)
-            records = [decode(body) for body in bodies]
+            records = await self._members(head)
         return [
             api.Receipt(record.position, from_us(record.recorded_at_us), answer.replayed)
             for record in records
         ]
 
+    @_reachable
+    async def _members(self, head: Record) -> list[Record]:
+        """The records of an atomic batch, which follow its own."""
+        assert head.commands is not None
+        bodies = await self._store.bodies(self._ledger_id, head.position, head.commands)
+        return [decode(body) for body in bodies]
+
     # -- reads ---------------------------------------------------------------------------------
 
+    @_reachable
     async def balance(
         self, account: str, *, at_position: int | None = None, at_time: datetime | None = None
     ) -> api.AccountBalance:
@@ -291,18 +313,22 @@ class LocalLedger:
             return balance_view(await self._reader.balance_at_time(address, time_us))
         return balance_view(await self._reader.balance_now(address))
 
+    @_reachable
     async def account(self, address: str) -> api.Account:
         """Look an account up."""
         return account_view(await self._reader.account(intake.address(address, "address")))
 
+    @_reachable
     async def transaction(self, position: int) -> api.Record:
         """Look a record up by position."""
         return record_view(await self._reader.record(intake.position(position, "position")))
 
+    @_reachable
     async def hold_state(self, position: int) -> api.Hold:
         """Where a hold stands now."""
         return hold_view(await self._reader.hold(intake.position(position, "hold")))
 
+    @_reachable
     async def accounts(
         self, *, prefix: str = "", cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE
     ) -> api.AccountPage:
@@ -317,6 +343,7 @@ class LocalLedger:
             _sealed("a", found[size - 1].address) if more else None,
         )
 
+    @_reachable
     async def records(
         self,
         *,
@@ -336,12 +363,14 @@ class LocalLedger:
             _sealed("r", str(found[size - 1].position)) if more else None,
         )
 
+    @_reachable
     async def trial_balance(self, *, at_position: int | None = None) -> api.TrialBalance:
         """Sum every account per asset; the difference is zero at every position."""
         at = None if at_position is None else intake.position(at_position, "at_position")
         position, totals = await self._reader.trial_balance(at)
         return api.TrialBalance(position, tuple(map(totals_view, totals)))
 
+    @_reachable
     async def verify(self, progress: Callable[[int, int], None] | None = None) -> api.Verification:
         """Recompute every invariant from the stored bytes."""
         head = await self._store.head(self.name)

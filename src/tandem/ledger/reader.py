@@ -67,6 +67,10 @@ class Reader:
         if time_us > self._now_us():
             raise Refused(Refusal(RefusalCode.MALFORMED, "a time to read at has passed", "at_time"))
         await self._store.close_time(self._ledger_id, time_us)
+        closed = await self._store.head(self._name)
+        if closed is None or closed.recorded_at_us < time_us:
+            detail = "this server's clock is ahead of the database's"
+            raise Refused(Refusal(RefusalCode.UNAVAILABLE, detail, "at_time"))
 
     async def _known_position(self, position: int) -> None:
         head = await self._store.head(self._name)

@@ -1,7 +1,9 @@
 """The ledgers of one process: a writer each, started when first used, drained at the end."""
 
 import asyncio
+import logging
 from collections.abc import Callable
+from typing import Final
 
 from tandem.ledger.core import intake
 from tandem.ledger.core.limits import MAX_LEDGERS_PER_PROCESS
@@ -9,6 +11,8 @@ from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.storage.port import LedgerStore, StorageError
 from tandem.ledger.writer import Writer
+
+_log: Final = logging.getLogger(__name__)
 
 
 class LedgerService:
@@ -63,7 +67,11 @@ class LedgerService:
 
     async def close(self) -> None:
         """Take no more commands, write what is queued, stop."""
-        await asyncio.gather(*(writer.close() for writer in self._writers.values()))
+        closing = (writer.close() for writer in self._writers.values())
+        # Each drains, whatever becomes of another.
+        for failed in await asyncio.gather(*closing, return_exceptions=True):
+            if isinstance(failed, BaseException):
+                _log.error("a ledger did not drain", exc_info=failed)
 
 
 def _unavailable(error: StorageError) -> Refused:

@@ -69,11 +69,12 @@ class _Walk:
     def take(self, stored: StoredRecord) -> None:
         self.tree.append(leaf_hash(stored.body.encode()))
         try:
-            record = decode(stored.body)
-        except (ValueError, KeyError, TypeError):
-            self.fault(f"position {stored.position}: its bytes are no record")
-            self.position = stored.position
-            return
+            self._check(stored, decode(stored.body))
+        except Exception as error:  # noqa: BLE001 - tampered bytes can be wrong in any way
+            self.fault(f"position {stored.position}: its bytes are no record ({error!r:.80})")
+        self.position = stored.position
+
+    def _check(self, stored: StoredRecord, record: Record) -> None:
         self._check_columns(stored, record)
         self._check_order(record)
         self._check_key(record)
@@ -102,7 +103,6 @@ class _Walk:
             self.fault(f"position {record.position}: it follows {self.position}")
         if record.recorded_at_us <= self.recorded_at_us:
             self.fault(f"position {record.position}: its time is not after the one before")
-        self.position = record.position
         self.recorded_at_us = record.recorded_at_us
 
     def _check_key(self, record: Record) -> None:

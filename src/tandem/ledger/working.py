@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from tandem.ledger.core.accounts import Account, parse_asset
 from tandem.ledger.core.canonical import decode, encode_with_columns
-from tandem.ledger.core.commands import Command, Post
+from tandem.ledger.core.commands import AtomicBatch, Command, Post
 from tandem.ledger.core.decide import Outcome, decide, expire
 from tandem.ledger.core.decide.transfer import written_transfer
 from tandem.ledger.core.expiry import Due, ExpiryQueue
@@ -180,9 +180,10 @@ class WorkingCopy:
         now_us = max(self._now_us(), self.state.recorded_at_us + 1)
         if self._due(now_us, MAX_EXPIRIES_PER_APPEND + 1):
             for _ in range(MAX_EXPIRIES_PER_APPEND):
-                self._expire_next(batch, now_us)
+                self._expire_next(batch, max(now_us, self.state.recorded_at_us + 1))
             return None
-        self._expire(batch)
+        if not commands:
+            self._sweep(batch, 0)
         decisions: list[Decision] = []
         for start in range(0, len(commands), DECIDE_CHUNK_COMMANDS):
             if start:
@@ -191,6 +192,7 @@ class WorkingCopy:
                 decision = self._decide_one(batch, command)
                 if isinstance(decision, _NotLoaded):
                     # Usually all is cached; so the look for what is not comes second.
+                    await self._prepare()
                     await self._load(commands[len(decisions) :])
                     decision = self._decide_one(batch, command)
                 if isinstance(decision, _NotLoaded):
@@ -208,18 +210,16 @@ class WorkingCopy:
         return max(min(self._now_us(), self._until_us), self.state.recorded_at_us + 1)
 
     def _decide_one(self, batch: Batch, command: Command) -> "Decision | _NotLoaded":
-        now_us = self._time_us()
-        next_expiry_us = self.expiry.next_us()
-        if next_expiry_us is not None and next_expiry_us <= now_us:
-            self._expire(batch)
-            now_us = self._time_us()
         try:
             if type(command) is Post:
+                now_us = self._sweep(batch, 0)
                 written = written_transfer(self.state, command, now_us)
                 if written is not None:
                     self.state.apply(written.record)
                     batch.add_written(*written)
                     return (written.record,)
+            else:
+                now_us = self._sweep(batch, _span_us(command))
             outcome = decide(self.state, command, now_us)
         except KeyError as error:
             return _NotLoaded(error)
@@ -230,19 +230,30 @@ class WorkingCopy:
                 self._take(batch, record)
         return outcome
 
-    def _expire(self, batch: Batch) -> None:
-        """Write down every hold that has expired; they are loaded, as many as can be until then."""
-        while self._expire_next(batch, self._time_us()):
-            pass
+    def _sweep(self, batch: Batch, span_us: int) -> int:
+        """Write down what has expired; return the time of the next record.
 
-    def _expire_next(self, batch: Batch, now_us: int) -> bool:
-        position = self.expiry.pop(now_us)
+        No hold expires from then until `span_us` later, so no record of a command that takes so
+        long stands after an expiry that is not written down. Raises KeyError where a hold is not
+        loaded.
+        """
+        now_us = self._time_us()
+        while True:
+            next_us = self.expiry.next_us()
+            if next_us is None or next_us > now_us + span_us:
+                return now_us
+            now_us = max(now_us, next_us)
+            self._expire_next(batch, now_us)
+            now_us = max(now_us, self.state.recorded_at_us + 1)
+
+    def _expire_next(self, batch: Batch, now_us: int) -> None:
+        position = self.expiry.peek(now_us)
         if position is None:
-            return False
-        record = expire(self.state, position, max(now_us, self.state.recorded_at_us + 1))
+            return
+        record = expire(self.state, position, now_us)
+        self.expiry.pop(now_us)
         if record is not None:
             self._take(batch, record)
-        return True
 
     def _take(self, batch: Batch, record: Record) -> None:
         self.state.apply(record)
@@ -423,7 +434,9 @@ class WorkingCopy:
             for address in oldest:
                 if address not in needed:
                     del state.accounts[address], state.balances[address]
-        _drop_oldest(state.keys, CACHED_KEYS)
+        # The newest keys are of records that are not durable: the store does not know them yet.
+        undurable = sum(len(batch.records) for batch in self._flying)
+        _drop_oldest(state.keys, max(CACHED_KEYS, 2 * undurable))
         _drop_oldest(state.parents, CACHED_PARENTS)
 
 
@@ -431,6 +444,11 @@ def _drop_oldest[K, V](cache: dict[K, V], bound: int) -> None:
     if len(cache) > bound:
         for key in list(islice(cache, len(cache) - bound * 3 // 4)):
             del cache[key]
+
+
+def _span_us(command: Command) -> int:
+    """How long after its first record the last one of a command stands."""
+    return len(command.commands) if isinstance(command, AtomicBatch) else 0
 
 
 def keys_of(commands: Iterable[Command]) -> list[str]:

@@ -8,10 +8,10 @@ durable.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from tandem.ledger.core.commands import AtomicBatch, Command
 from tandem.ledger.core.decide import Replay
@@ -76,6 +76,7 @@ class Writer:
     def __init__(self, store: LedgerStore, head: Head, now_us: Callable[[], int]) -> None:
         self._store = store
         self._name = head.name
+        self._head = head
         self._now_us = now_us
         self._copy = WorkingCopy(store, head, now_us)
         self._queue: deque[_Submission] = deque()
@@ -142,12 +143,29 @@ class Writer:
 
     async def _run(self) -> None:
         try:
-            await self._settle([], None)
+            await self._guarded(self._settle([], None))
             while not (self._closing and not self._queue and self._flight is None):
                 await self._idle()
-                await self._turn()
+                await self._guarded(self._turn())
         finally:
-            self._fail_all()
+            self._fail_all("the ledger stopped")
+
+    async def _guarded(self, step: Coroutine[Any, Any, None]) -> None:
+        """Survive a fault of ours: say it loudly, answer nobody falsely, start over from the log.
+
+        Nothing wrong can have been written: the log decides, and the head fences.
+        """
+        try:
+            await step
+        except Exception:  # noqa: BLE001 - whatever it is, callers must be answered
+            _log.exception("the writer of %s starts over", self._name)
+            flight, self._flight, self._flying = self._flight, None, None
+            if flight is not None:
+                await asyncio.wait([flight])
+            self._fail_all("a fault of the ledger; repeat with the same key")
+            self._copy = WorkingCopy(self._store, self._head, self._now_us)
+            self._fresh = False
+            await asyncio.sleep(RETRY_PAUSE_MS / 1000)
 
     async def _turn(self) -> None:
         if not self._fresh or self._contended:
@@ -271,10 +289,8 @@ class Writer:
         """Write under the head's lock, so that another writer cannot come first again."""
         learn = isinstance(error, DuplicateKey)
         for attempt in range(1, MAX_APPEND_ATTEMPTS + 1):
-            if isinstance(error, Conflict):
-                self._contended = CONTENDED_APPENDS
             try:
-                await self._settle_once(submissions, learn=learn)
+                await self._settle_once(submissions, error, learn=learn)
             except StorageError as failed:
                 self._copy.roll_back()
                 self._fresh = False
@@ -286,11 +302,18 @@ class Writer:
                 self._fresh = True
                 return
         for submission in submissions:
-            answers = _all(submission.commands, RefusalCode.UNAVAILABLE, f"not written: {error}")
+            answers = _all(
+                submission.commands, RefusalCode.UNAVAILABLE, f"not known to be written: {error}"
+            )
             _resolve(submission, answers)
 
-    async def _settle_once(self, submissions: list[_Submission], *, learn: bool) -> None:
+    async def _settle_once(
+        self, submissions: list[_Submission], error: StorageError | None, *, learn: bool
+    ) -> None:
         async with self._store.locked(self._name) as locked:
+            if isinstance(error, Conflict) and locked.head.position > self._copy.durable.position:
+                # Another writer is at it; a time that a reader closed is no competitor.
+                self._contended = CONTENDED_APPENDS
             if not self._fresh and self._copy.state.position == 0:
                 await self._copy.reset(locked.head)
             await self._copy.follow(locked.head)
@@ -307,12 +330,12 @@ class Writer:
             self._copy.dropped(work.batch)
         _answer(work)
 
-    def _fail_all(self) -> None:
-        """Leave no caller waiting when the loop ends, for whatever reason."""
+    def _fail_all(self, why: str) -> None:
+        """Leave no caller waiting, whatever happened to what was taken from the queue."""
         self._queue.clear()
         self._queued = 0
         for submission in self._unanswered:
-            answers = _all(submission.commands, RefusalCode.UNAVAILABLE, "the ledger stopped")
+            answers = _all(submission.commands, RefusalCode.UNAVAILABLE, why)
             _resolve(submission, answers)
 
 

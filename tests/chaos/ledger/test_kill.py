@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -91,12 +90,10 @@ async def test_a_server_killed_again_and_again(database_uri: str, tmp_path: Path
 
 
 @pytest.fixture
-def own_postgres() -> Iterator[EmbeddedPostgres]:
+def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     """A database server of the test's own, since it is going to be killed."""
-    with tempfile.TemporaryDirectory(prefix="tandem-kill-") as directory:
-        os.chmod(directory, 0o755)
-        with EmbeddedPostgres(Path(directory) / "pg") as server:
-            yield server
+    with EmbeddedPostgres(tmp_path / "postgres") as server:
+        yield server
 
 
 async def kill_postgres(

@@ -338,7 +338,7 @@ class Reference:
         self._move(postings)
         self._lessen(deed, [one for one in postings if one.verb != "post"])
         deed.captured += asked
-        done = not any(deed.left.values()) and deed.captured >= deed.limit
+        done = not any(deed.left.values()) and deed.limit <= max(deed.held, deed.captured)
         deed.status = "captured" if command.final or done else "open"
         posted = [one for one in postings if one.verb != "release"]
         self.state.deeds[self.position + 1] = Deed(_sides(posted))

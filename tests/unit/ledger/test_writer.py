@@ -418,7 +418,7 @@ async def test_a_mass_expiry(
     window: int,
     spread_us: int,
 ) -> None:
-    """More holds than an append takes or a window holds expire, all of them, before what follows."""
+    """More holds than an append takes or a window has all expire, before what follows."""
     _small_expiries(monkeypatch, 3, window)
     times_s = [60 + number * spread_us / 1e6 for number in range(40)]
     random.Random(1).shuffle(times_s)

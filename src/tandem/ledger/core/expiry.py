@@ -55,9 +55,21 @@ class ExpiryQueue:
 
     def due(self, until_us: int) -> list[Due]:
         """The holds that expire by a time, the earliest first."""
-        if not self._heap or self._heap[0].expires_at_us > until_us:
-            return []
-        return sorted(due for due in self._heap if due.expires_at_us <= until_us)
+        found: list[Due] = []
+        ahead = [0]
+        # Down the heap and no further than what is due: no child is before its parent.
+        while ahead:
+            index = ahead.pop()
+            if index < len(self._heap) and self._heap[index].expires_at_us <= until_us:
+                found.append(self._heap[index])
+                ahead += (2 * index + 1, 2 * index + 2)
+        return sorted(found)
+
+    def peek(self, now_us: int) -> int | None:
+        """The position of the earliest hold that has expired by now, if any."""
+        if self._heap and self._heap[0].expires_at_us <= now_us:
+            return self._heap[0].position
+        return None
 
     def pop(self, now_us: int) -> int | None:
         """Take out the position of the earliest hold that has expired by now, if any."""

@@ -92,7 +92,8 @@ def _status(hold: Parent, child: Record) -> HoldStatus:
     nothing_left = all(leg.remaining_minor == 0 for leg in hold.legs)
     if child.kind is RecordKind.RELEASE:
         return HoldStatus.RELEASED if nothing_left else HoldStatus.OPEN
-    no_headroom = hold.captured_minor >= hold.capture_limit_minor
+    # Only a limit above the amount leaves something to capture where nothing is reserved any more.
+    no_headroom = hold.capture_limit_minor <= max(hold.held_minor, hold.captured_minor)
     return HoldStatus.CAPTURED if child.final or (nothing_left and no_headroom) else HoldStatus.OPEN
 
 

@@ -103,7 +103,7 @@ def _add_ledgers(router: APIRouter, service: LedgerService, require: Require) ->
 
 
 async def _run(ledger: LocalLedger, body: Any, key: str | None) -> Response:
-    return written(await ledger.execute(body.command(intake.idempotency_key(key))))
+    return written(await ledger.execute(body.command(key)))
 
 
 def _add_writes(router: APIRouter, require: Require, ledger: Any) -> None:

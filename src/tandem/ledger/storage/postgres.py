@@ -54,9 +54,8 @@ class PostgresStore(PostgresReads):
     def __init__(
         self, reads: Pool, writes: Pool, *, max_clock_skew_us: int = MAX_CLOCK_SKEW_US
     ) -> None:
-        super().__init__(reads)
+        super().__init__(reads, max_clock_skew_us)
         self._writes = writes
-        self._max_clock_skew_us = max_clock_skew_us
 
     async def create(self, name: str) -> Head:
         """Make a ledger, or return the one of that name."""

@@ -39,8 +39,9 @@ async def reading(pool: Pool) -> AsyncIterator[AsyncConnection[TupleRow]]:
 class PostgresReads:
     """Reads over a pool."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, max_clock_skew_us: int) -> None:
         self._pool = pool
+        self._max_clock_skew_us = max_clock_skew_us
 
     async def _execute(self, name: str, parameters: Mapping[str, Any]) -> list[TupleRow]:
         async with reading(self._pool) as connection:
@@ -63,7 +64,12 @@ class PostgresReads:
 
     async def close_time(self, ledger_id: int, time_us: int) -> None:
         """See to it that no later record is recorded at or before a time."""
-        await self._execute("close_time", {"ledger_id": ledger_id, "time_us": time_us})
+        parameters = {
+            "ledger_id": ledger_id,
+            "time_us": time_us,
+            "max_clock_skew_us": self._max_clock_skew_us,
+        }
+        await self._execute("close_time", parameters)
 
     async def position_at(self, ledger_id: int, time_us: int) -> int:
         """The position of the last record at or before a time, 0 where there is none."""

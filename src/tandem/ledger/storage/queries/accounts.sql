@@ -4,6 +4,8 @@ SELECT address, account_no, asset, account_class, min_balance_minor, max_balance
 FROM ledger.account
 WHERE ledger_id = %(ledger_id)s
     AND address > %(after)s::text
+    AND address >= %(prefix)s::text
+    AND address < CASE WHEN %(prefix)s::text = '' THEN '~' ELSE %(prefix)s::text || ';' END
     AND (
         %(prefix)s::text = ''
         OR address = %(prefix)s::text

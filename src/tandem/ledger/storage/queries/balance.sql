@@ -12,6 +12,12 @@ SELECT a.address, a.account_no, a.asset, a.account_class, a.min_balance_minor,
             AND hold.expires_at_us >= r.edge_us
             AND hold.expires_at_us <= coalesce(%(now_us)s::bigint, r.recorded_at_us)
             AND hold.seq <= r.seq
+            AND EXISTS (
+                SELECT FROM ledger.entry
+                WHERE entry.ledger_id = hold.ledger_id
+                    AND entry.account_no = a.account_no
+                    AND entry.seq = hold.seq
+            )
     ) AS unswept
 FROM ledger.head AS h
 JOIN LATERAL (
