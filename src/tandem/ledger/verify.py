@@ -1,8 +1,9 @@
 """Verification: recompute every invariant from the stored bytes, trusting no column.
 
-Two passes, each one ordered walk of a table. The first replays the records' bytes: positions,
+Ordered walks of the tables. The first replays the records' bytes: positions,
 times, keys, balance per asset, running totals, pending totals against open holds, limits, and the
-Merkle root against the head. The second walks the entry rows and holds them to what the bytes said.
+Merkle root against the head. Then the entry rows and the account rows are held to what the bytes
+said.
 """
 
 from collections import Counter
@@ -198,6 +199,7 @@ async def verify(
     walk.check_pending()
     walk.check_head(head)
     await _check_entry_rows(store, head, walk)
+    await _check_account_rows(store, head, walk)
     return Findings(
         walk.position, walk.entries, len(walk.accounts), walk.tree.root(), tuple(walk.faults)
     )
@@ -222,3 +224,33 @@ async def _check_entry_rows(store: LedgerStore, head: Head, walk: _Walk) -> None
 def _add_row(rows: dict[int, _Digest], row: StoredEntry) -> None:
     digest = rows.setdefault(row.account_number, _Digest())
     digest.add(row.position, row.leg, row.effect, row.amount_minor, *row.balance)
+
+
+async def _check_account_rows(store: LedgerStore, head: Head, walk: _Walk) -> None:
+    """Hold the account rows, by which limits and status are judged, to the records."""
+    odd: set[str] = set()
+    left = set(walk.accounts)
+    address = ""
+    while page := await store.accounts(head.ledger_id, "", address, PAGE_RECORDS):
+        for account in page:
+            if account.opened_position <= head.position:
+                left.discard(account.address)
+                if walk.accounts.get(account.address) != account:
+                    odd.add(account.address)
+        address = page[-1].address
+    odd |= left
+    if odd:
+        # Others may have changed accounts while the log was walked.
+        odd -= await _changed_after(store, head)
+    for address in sorted(odd):
+        walk.fault(f"account {address}: its row differs from the records")
+
+
+async def _changed_after(store: LedgerStore, head: Head) -> set[str]:
+    changed: set[str] = set()
+    position = head.position
+    while page := await store.bodies(head.ledger_id, position, PAGE_RECORDS):
+        position += len(page)
+        records = map(decode, page)
+        changed.update(one.account.address for one in records if one.account is not None)
+    return changed

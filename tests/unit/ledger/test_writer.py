@@ -288,24 +288,23 @@ async def test_a_crash_is_an_internal_error_on_the_wire(
 
 
 async def test_a_fault_outside_the_decision_leaves_nobody_waiting(
-    store: GatedStore, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+    gated: LocalLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever breaks the writer itself, its callers are answered, and closing tells the fault."""
+    """Whatever breaks the writer itself, its callers are answered, and it starts over."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    async def break_it() -> None:
-        async with in_process(store, clock, "broken") as ledger:
-            await open_usual(ledger)
-            monkeypatch.setattr(working.Batch, "add", broken)
-            writes = [_started(_spend(ledger, 1, f"key-{number}")) for number in range(3)]
-            for answer in await _answers(writes):
-                assert isinstance(answer, api.Refused)
-                assert answer.code == "unavailable"
-
-    with pytest.raises(ZeroDivisionError):
-        await break_it()
+    with monkeypatch.context() as fault:
+        fault.setattr(working.Batch, "add_written", broken)
+        writes = [_started(_spend(gated, 1, f"key-{number}")) for number in range(3)]
+        for answer in await _answers(writes):
+            assert isinstance(answer, api.Refused)
+            assert answer.code == "unavailable"
+            assert "same key" in str(answer)
+    for number in range(3):
+        assert not (await _spend(gated, 1, f"key-{number}")).replayed
+    assert (await gated.verify()).holds
 
 
 async def test_a_cancelled_callers_command_still_lands(

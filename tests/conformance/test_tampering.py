@@ -1,0 +1,202 @@
+"""Whatever is changed behind the ledger's back is found by verification, and named."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from tests.support.clock import VirtualClock
+from tests.support.doors import account, fund, in_process, open_accounts, open_usual, refused
+
+from tandem.ledger import api, commands
+from tandem.ledger.embedded import ROLE
+from tandem.ledger.local import LocalLedger
+from tandem.ledger.storage.postgres import PostgresStore
+
+pytestmark = pytest.mark.anyio
+
+
+class Intruder:
+    """A superuser's connection, with the one ledger's number at hand."""
+
+    def __init__(self, uri: str, ledger_id: int) -> None:
+        self._connection = psycopg.connect(uri, autocommit=True)
+        self.ledger_id = ledger_id
+
+    def run(self, statement: str) -> int:
+        """Change rows of this ledger: `{id}` stands for its number. Give how many."""
+        query = statement.replace("{id}", str(self.ledger_id)).encode()
+        return self._connection.execute(query).rowcount
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+
+@pytest.fixture
+async def written(postgres_store: PostgresStore, clock: VirtualClock) -> AsyncIterator[LocalLedger]:
+    """A ledger with a record of every kind, and enough of them to fill a tile."""
+    async with in_process(postgres_store, clock) as ledger:
+        await open_usual(ledger)
+        await open_accounts(ledger, [account("wallets:c")])
+        await fund(ledger, "wallets:a", 1_000, "fund")
+        hold = await ledger.hold(
+            [api.debit("wallets:a", 100), api.credit("wallets:b", 100)], idempotency_key="hold"
+        )
+        await ledger.hold(
+            [api.debit("wallets:a", 9), api.credit("wallets:b", 9)],
+            expires_at=clock.after(1),
+            idempotency_key="expiring",
+        )
+        capture = await ledger.capture(hold.position, amount_minor=40, idempotency_key="capture")
+        await ledger.reverse(capture.position, amount_minor=7, idempotency_key="reverse")
+        clock.move(2)
+        await ledger.update_account("wallets:c", metadata={"a": "b"}, idempotency_key="update")
+        await ledger.submit_batch(
+            [
+                commands.transfer(
+                    debit_account="cash", credit_account="wallets:c", amount_minor=number
+                )
+                for number in range(1, 300)
+            ],
+            mode="atomic",
+            idempotency_key="batch",
+        )
+        assert (await refused(fund(ledger, "nobody", 1, "refused"))).code == "account_not_found"
+        assert (await ledger.verify()).holds
+        yield ledger
+
+
+@pytest.fixture
+async def intruder(written: LocalLedger, ledger_database: str) -> AsyncIterator[Intruder]:
+    """Somebody who can do anything in the database."""
+    intruder = Intruder(ledger_database, written._ledger_id)
+    yield intruder
+    intruder.close()
+
+
+_RECORD = "ledger.record WHERE ledger_id = {id} AND"
+_ENTRY = "ledger.entry WHERE ledger_id = {id} AND"
+
+
+def _set(assignment: str, where: str, table: str = "record") -> str:
+    return f"UPDATE ledger.{table} SET {assignment} WHERE ledger_id = {{id}} AND {where}"
+
+
+_FUND = "idempotency_key = 'fund'"
+_TAMPERINGS: list[tuple[str, list[str], str]] = [
+    ("an amount in a body", [_set("body = replace(body, '1000', '1001')", _FUND)], "position 6"),
+    ("a blank in a body", [_set("body = replace(body, ':', ': ')", _FUND)], "position 5"),
+    ("a reference added", [_set("""body = replace(body, ',"entries"', ',"reference":"x","entries"')""",
+                                _FUND)], "Merkle"),
+    ("a body that is no JSON", [_set("body = 'nothing'", _FUND)], "position 5"),
+    ("a body that is a list", [_set("body = '[1]'", _FUND)], "position 5"),
+    ("a body that is a number", [_set("body = '5'", _FUND)], "position 5"),
+    ("amounts that are texts", [_set("""body = replace(body, ',1000', ',"1000"')""", _FUND)],
+     "position 5"),
+    ("an unknown kind", [_set("body = replace(body, 'transaction', 'gift')", _FUND)], "position 5"),
+    ("a transaction made a hold", [_set("body = replace(body, 'transaction', 'hold')", _FUND)],
+     "position 5"),
+    ("an account that never was", [_set("body = replace(body, 'wallets:a', 'wallets:x')", _FUND)],
+     "position 5"),
+    ("two bodies swapped", [
+        "UPDATE ledger.record AS one SET body = other.body FROM ledger.record AS other "
+        "WHERE one.ledger_id = {id} AND other.ledger_id = {id} "
+        "AND (one.seq, other.seq) IN ((20, 21), (21, 20))"], "position 20"),
+    ("two records swapped", [_set("seq = -20", "seq = 20"), _set("seq = 20", "seq = 21"),
+                             _set("seq = 21", "seq = -20")], "position 20"),
+    ("the last record deleted", [
+        f"DELETE FROM {_RECORD} seq = (SELECT max(seq) FROM ledger.record WHERE ledger_id = {{id}})"],
+     "missing"),
+    ("a tail deleted", [f"DELETE FROM {_RECORD} seq > 100"], "position 101: it is missing"),
+    ("the head moved back with the tail", [
+        f"DELETE FROM {_RECORD} seq > 100", f"DELETE FROM {_ENTRY} seq > 100",
+        _set("seq = 100", "true", "head")], "Merkle frontier"),
+    ("a record deleted in the middle", [f"DELETE FROM {_RECORD} seq = 50"], "it follows 49"),
+    ("everything deleted", [f"DELETE FROM {_RECORD} true"], "position 1: it is missing"),
+    ("a record put in again", [
+        _set("seq = seq + 1000", "seq > 20"),
+        "INSERT INTO ledger.record SELECT ledger_id, 21, recorded_at_us, kind, NULL, parent_seq, "
+        "expires_at_us, body FROM ledger.record WHERE ledger_id = {id} AND seq = 20",
+        _set("seq = seq - 999", "seq > 1000"), _set("seq = seq + 1", "true", "head")],
+     "position 20: it follows 20"),
+    ("an amount in an entry row", [_set("amount_minor = 1001", "seq = 5 AND leg = 0", "entry")],
+     "account cash"),
+    ("a total in an entry row", [_set("posted_credits = 1", "seq = 5 AND leg = 1", "entry")],
+     "account wallets:a"),
+    ("an effect in an entry row", [_set("effect = 3", "seq = 5 AND leg = 1", "entry")],
+     "account wallets:a"),
+    ("an entry row deleted", [f"DELETE FROM {_ENTRY} seq = 5 AND leg = 1"], "account wallets:a"),
+    ("an entry row deleted and put in for another account", [
+        _set("account_no = 3", "seq = 5 AND leg = 1", "entry")], "account wallets:b"),
+    ("an entry row doubled", [
+        "INSERT INTO ledger.entry SELECT ledger_id, account_no, seq, 9, effect, amount_minor, "
+        "posted_debits, posted_credits, pending_debits, pending_credits "
+        "FROM ledger.entry WHERE ledger_id = {id} AND seq = 5 AND leg = 1"], "account wallets:a"),
+    ("an entry row of an account that never was", [
+        "INSERT INTO ledger.entry VALUES ({id}, 99, 5, 0, 1, 1, 1, 0, 0, 0)"], "number 99"),
+    ("a time column", [_set("recorded_at_us = recorded_at_us + 1", "seq = 30")], "position 30"),
+    ("a key column", [_set("idempotency_key = 'other'", _FUND)], "position 5"),
+    ("a key column emptied", [_set("idempotency_key = NULL", _FUND)], "position 5"),
+    ("a parent column", [_set("parent_seq = 5", "kind = 5")], "position 8"),
+    ("an expiry column", [_set("expires_at_us = 1", "kind = 4 AND expires_at_us > 1")], "position 7"),
+    ("a kind column", [_set("kind = 3", "kind = 9")], "columns differ"),
+    ("the frontier", [_set("frontier = overlay(frontier PLACING '\\x00'::bytea FROM 1)", "true",
+                           "head")], "Merkle frontier"),
+    ("the head alone", [_set("seq = seq - 1", "true", "head")], "Merkle frontier"),
+    ("an account's limit", [_set("min_balance_minor = -500", "address = 'wallets:a'", "account")],
+     "account wallets:a"),
+    ("an account's status", [_set("status = 'frozen'", "address = 'wallets:a'", "account")],
+     "account wallets:a"),
+    ("an account's number", [_set("account_no = 77", "address = 'wallets:c'", "account")],
+     "account wallets:c"),
+    ("an account deleted", ["DELETE FROM ledger.account WHERE ledger_id = {id} AND account_no = 4"],
+     "account wallets:c"),
+    ("an account that no record opened", [
+        "INSERT INTO ledger.account SELECT ledger_id, 50, 'ghost', asset, account_class, NULL, NULL, "
+        "status, opened_seq, opened_at_us, metadata FROM ledger.account "
+        "WHERE ledger_id = {id} AND account_no = 1"], "account ghost"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statements", "named"),
+    [(statements, named) for _, statements, named in _TAMPERINGS],
+    ids=[what.replace(" ", "-") for what, _, _ in _TAMPERINGS],
+)
+async def test_tampering_is_found(
+    written: LocalLedger, intruder: Intruder, statements: list[str], named: str
+) -> None:
+    """Verification does not hold, and one of its faults names the place."""
+    for statement in statements:
+        assert intruder.run(statement) > 0, statement
+    found = await written.verify()
+    assert not found.holds
+    assert any(named in fault for fault in found.faults), found.faults
+
+
+_FORBIDDEN: list[Any] = [
+    f"{verb} ledger.{table}{rest}"
+    for table, column in (
+        ("record", "body"), ("entry", "leg"), ("tile", "level"), ("asset", "scale"),
+    )
+    for verb, rest in (
+        ("UPDATE", f" SET {column} = {column}"), ("DELETE FROM", ""), ("TRUNCATE", ""),
+    )
+] + [
+    "DELETE FROM ledger.head", "TRUNCATE ledger.head", "DELETE FROM ledger.account",
+    "TRUNCATE ledger.account", "DROP TABLE ledger.record", "ALTER TABLE ledger.record DROP body",
+    "CREATE TABLE ledger.other (id int)", "SELECT * FROM platform.api_key",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", _FORBIDDEN)
+async def test_the_application_can_destroy_nothing(ledger_database: str, statement: str) -> None:
+    """Its role is refused by the database itself."""
+    with psycopg.connect(ledger_database) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS platform")
+        connection.execute("CREATE TABLE IF NOT EXISTS platform.api_key (id text)")
+        connection.execute(f"SET LOCAL ROLE {ROLE}")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement.encode())
+        connection.rollback()
