@@ -33,6 +33,9 @@ serve: $(VENV)/runtime.stamp ## serve the ledger and routing APIs on loopback
 test: setup ## run the whole test suite, in parallel
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
+drill: setup ## run the long drills: kill -9 of servers and database, again and again
+	$(BIN)/python -m pytest -m drill $(ARGS)
+
 lint: setup ## ruff, formatting, types and import walls
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -55,4 +58,4 @@ lock: setup ## resolve the lock files again (needs uv)
 clean: ## remove the environment, caches and local data
 	rm -rf $(VENV) .tandem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup demo serve test lint check format bench lock clean
+.PHONY: help setup demo serve test drill lint check format bench lock clean

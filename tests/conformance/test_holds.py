@@ -1,5 +1,7 @@
 """Holds: reserve, capture in parts and beyond, release, and what each leaves behind."""
 
+from typing import Any
+
 import pytest
 from tests.support.doors import account, available, fund, head, open_accounts, refused
 
@@ -191,7 +193,8 @@ async def test_an_amount_or_entries_but_not_both(ledger: api.Ledger) -> None:
     """Two ways to say which part exclude each other, and an empty list says nothing."""
     hold = await _hold(ledger)
     part = [api.debit("wallets:a", 5), api.credit("wallets:b", 5)]
-    for index, write in enumerate((ledger.capture, ledger.release, ledger.reverse)):
+    writes: list[Any] = [ledger.capture, ledger.release, ledger.reverse]
+    for index, write in enumerate(writes):
         both = write(hold.position, amount_minor=5, entries=part, idempotency_key=f"b{index}")
         assert (await refused(both)).code == "malformed"
         none = write(hold.position, entries=[], idempotency_key=f"n{index}")
@@ -209,11 +212,12 @@ async def test_what_is_no_hold_is_not_found(ledger: api.Ledger) -> None:
             ledger.hold_state(position),
         ):
             assert (await refused(call)).code == "hold_not_found"
-    for position in (0, -1, 2**63, 10**30, True, "1", 1.0, None):
+    odd: list[Any] = [0, -1, 2**63, 10**30, True, "1", 1.0, None]
+    for position in odd:
         for call in (
-            ledger.capture(position, idempotency_key="c"),  # type: ignore[arg-type]  # on purpose
-            ledger.release(position, idempotency_key="r"),  # type: ignore[arg-type]  # on purpose
-            ledger.hold_state(position),  # type: ignore[arg-type]  # on purpose
+            ledger.capture(position, idempotency_key="c"),
+            ledger.release(position, idempotency_key="r"),
+            ledger.hold_state(position),
         ):
             assert (await refused(call)).code == "malformed"
 

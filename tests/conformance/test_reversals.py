@@ -4,6 +4,7 @@ import pytest
 from tests.support.doors import Wire, account, available, code_of, fund, open_accounts, refused
 
 from tandem.ledger import api
+from tandem.platform.auth import Permission
 
 pytestmark = pytest.mark.anyio
 
@@ -119,7 +120,7 @@ async def test_limits_apply_unless_overridden(ledger: api.Ledger) -> None:
 async def test_an_override_needs_its_permission(wire: Wire) -> None:
     """A key that may write but not override is forbidden, alone and in either batch."""
     original = await fund(wire.ledger, "wallets:a", 100)
-    token = await wire.server.keys.create_key("writer", ["write"])
+    token = await wire.server.keys.create_key("writer", [Permission.WRITE])
     may_not = {"Authorization": f"Bearer {token}"}
     path = f"/transactions/{original.position}/reversals"
     answer = await wire.post(path, {"override_limits": True}, **may_not)

@@ -9,6 +9,7 @@ from tests.support.doors import USUAL_RECORDS, LedgerServer, Wire, code_of, fres
 
 from tandem.ledger.client import LedgerClient, Refused
 from tandem.ledger.core.limits import MAX_BODY_BYTES
+from tandem.platform.auth import Permission
 
 pytestmark = pytest.mark.anyio
 
@@ -61,8 +62,8 @@ async def _without(
 async def test_a_key_allows_what_it_says(shared_wire: Wire) -> None:
     """Reading is not writing, writing is not reading, and neither makes a ledger."""
     keys = shared_wire.server.keys
-    read = {"Authorization": f"Bearer {await keys.create_key('reader', ['read'])}"}
-    write = {"Authorization": f"Bearer {await keys.create_key('writer', ['write'])}"}
+    read = {"Authorization": f"Bearer {await keys.create_key('reader', [Permission.READ])}"}
+    write = {"Authorization": f"Bearer {await keys.create_key('writer', [Permission.WRITE])}"}
     for method, path, body in _WRITES:
         assert code_of(await shared_wire.send(method, path, body, **read)) == "forbidden"
     for path in _READS:
@@ -88,8 +89,8 @@ async def test_a_ledger_is_made_once_and_named_plainly(ledger_server: LedgerServ
     for bad in ("", "UPPER", "-x", "a b", "a/b", "..", "x" * 64, "\u00e4", "a\n"):
         answer = await ledger_server.http.post("/v1/ledgers", json={"name": bad})
         assert code_of(answer) == "malformed"
-    for bad in (5, None, ["x"]):
-        answer = await ledger_server.http.post("/v1/ledgers", json={"name": bad})
+    for other in (5, None, ["x"]):
+        answer = await ledger_server.http.post("/v1/ledgers", json={"name": other})
         assert code_of(answer) == "malformed"
 
 
@@ -230,7 +231,8 @@ async def test_bodies_and_lists_are_bounded(shared_wire: Wire) -> None:
     answer = await shared_wire.post("/holds/1/captures", {"entries": _ENTRIES * 501})
     assert code_of(answer) == "too_large"
     command = {**_TRANSFER, "kind": "transfer", "idempotency_key": "k"}
-    for commands in ([command] * 10_001, [{}] * 200_000):
+    many: list[list[dict[str, Any]]] = [[command] * 10_001, [{}] * 200_000]
+    for commands in many:
         answer = await shared_wire.post("/batches", {"commands": commands})
         assert (code_of(answer), answer.json()["field"]) == ("too_large", "commands")
     assert await head(shared_wire.ledger) == USUAL_RECORDS

@@ -42,7 +42,7 @@ class VirtualClock:
         self.now_s += seconds
 
 
-def soon(timeout_ms: float = 2_000) -> Deadline:
+def soon(timeout_ms: float = 10_000) -> Deadline:
     """Return a real deadline."""
     return Deadline.after_ms(timeout_ms)
 

@@ -1,9 +1,8 @@
 """Verification: recompute every invariant from the stored bytes, trusting no column.
 
-Ordered walks of the tables. The first replays the records' bytes: positions,
-times, keys, balance per asset, running totals, pending totals against open holds, limits, and the
-Merkle root against the head. Then the entry rows and the account rows are held to what the bytes
-said.
+Ordered walks of the tables. The first replays the records' bytes: positions, times, keys, balance
+per asset, running totals, pending totals against open holds, limits, and the Merkle root against
+the head. Then the entry rows and the account rows are held to what the bytes said.
 """
 
 from collections import Counter

@@ -130,7 +130,9 @@ class CircuitBreaker:
         calls = sum(bucket.calls for bucket in recent)
         failures = sum(bucket.failures for bucket in recent)
         enough = calls >= self._settings.calls_min
-        if enough and failures >= self._settings.failure_ratio * calls:
+        # A success may complete the number of calls, but never opens by itself.
+        failing = outcome is Outcome.FAILURE and failures >= self._settings.failure_ratio * calls
+        if enough and failing:
             self._open(now_s)
 
     def _open(self, now_s: float) -> None:

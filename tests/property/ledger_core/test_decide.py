@@ -173,9 +173,9 @@ def test_nothing_is_made_or_lost(
         if isinstance(outcome, Refusal):
             assert book.balances() == before
         book.check()
-    for address, _, kind, low, _ in _ACCOUNTS:
+    for address, _, of_class, low, _ in _ACCOUNTS:
         if low is not None:
-            assert book.state.balances[address].available(debit_normal=kind.debit_normal) >= low
+            assert book.state.balances[address].available(debit_normal=of_class.debit_normal) >= low
 
 
 @settings(max_examples=60)

@@ -8,6 +8,7 @@ from tests.unit.ledger.golden import RECORDS
 
 from tandem.ledger.core import intake
 from tandem.ledger.core.canonical import decode, encode, fingerprint
+from tandem.ledger.core.commands import Command
 from tandem.ledger.core.kinds import Effect, RecordKind
 from tandem.ledger.core.merkle import Tree, leaf_hash
 from tandem.ledger.storage.rows import KIND_CODES
@@ -62,7 +63,7 @@ _PAIR: Final = [("cash", "debit", 5, None), ("a", "credit", "5", "EUR/2")]
 def test_fingerprints_are_frozen() -> None:
     """A key that was used by an earlier version still knows its command."""
     single = intake.transfer(None, "cash", "a", 5)
-    commands = {
+    commands: dict[str, Command] = {
         "open": intake.open_account("k", "a", "EUR/2", "asset", -1, None, {"b": "2", "a": "1"}),
         "update": intake.update_account("k", "a", "frozen", "none", 5, {}),
         "transfer": intake.transfer("k", "cash", "a", 5, None, "r", {"b": "2", "a": "1"}),
