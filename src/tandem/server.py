@@ -121,7 +121,7 @@ def _base_url(url: AnyHttpUrl | None) -> str | None:
 
 
 async def serve(settings: Settings, announce: Callable[[str, str | None], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then let running requests end.
+    """Serve until SIGINT, SIGTERM or SIGHUP (a closed terminal), then let running requests end.
 
     `announce` gets the base URL and the first key, once it listens. A signal during the start
     undoes the start and raises KeyboardInterrupt.
@@ -152,7 +152,7 @@ def _stopping_on_signals(stop: asyncio.Event) -> Iterator[asyncio.Event]:
         if task is not None and not listening.is_set():
             task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, on_signal)
     try:
         yield listening
@@ -161,7 +161,7 @@ def _stopping_on_signals(stop: asyncio.Event) -> Iterator[asyncio.Event]:
             raise KeyboardInterrupt from None
         raise
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)
 
 

@@ -1,6 +1,7 @@
 """Edge cases: several writers, opposite orders, first debits, names that only look alike."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ async def test_opposite_orders_do_not_lock(timed: LocalLedger, clock: VirtualClo
 
         async def rounds(ledger: LocalLedger, order: list[str], mark: str) -> None:
             for turn in range(5):
-                batch = [_move(one, two, 1) for one, two in zip(order, order[1:], strict=False)]
+                batch = [_move(one, two, 1) for one, two in pairwise(order)]
                 await ledger.submit_batch(batch, mode="atomic", idempotency_key=f"{mark}-{turn}")
 
         await asyncio.gather(rounds(timed, names, "up"), rounds(other, names[::-1], "down"))

@@ -136,7 +136,7 @@ async def test_the_first_answer_comes_back_byte_for_byte(wire: Wire) -> None:
         ("/transfers", {"debit_account": "cash", "credit_account": "wallets:a",
                         "amount_minor": "12", "metadata": {"\U0001f6b2": "<&>"}}, 201),
         ("/accounts", {"address": "new", "asset": "EUR/2", "account_class": "asset"}, 201),
-        ("/transactions/%d/reversals" % position, {"amount_minor": 3}, 201),
+        (f"/transactions/{position}/reversals", {"amount_minor": 3}, 201),
         ("/transfers", {"debit_account": "wallets:b", "credit_account": "wallets:a",
                         "amount_minor": 99999}, 422),
         ("/holds/2/captures", {}, 404),
@@ -240,7 +240,8 @@ async def test_a_write_without_a_key_is_refused(shared_ledger: api.Ledger, key: 
 
 
 _BAD_KEYS: list[Any] = [
-    " ", "a b", " a", "a ", "a\n", "a\t", "a\0", "\x7f", "\u00e4", "\ud800", "x" * 129, 5, b"k", ["k"],
+    " ", "a b", " a", "a ", "a\n", "a\t", "a\0", "\x7f", "\u00e4", "\ud800", "x" * 129, 5, b"k",
+    ["k"],
 ]  # fmt: skip
 
 

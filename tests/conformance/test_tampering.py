@@ -75,20 +75,45 @@ async def intruder(written: LocalLedger, ledger_database: str) -> AsyncIterator[
     intruder.close()
 
 
-_RECORD = "ledger.record WHERE ledger_id = {id} AND"
-_ENTRY = "ledger.entry WHERE ledger_id = {id} AND"
+def _delete(where: str, table: str = "record") -> str:
+    return f"DELETE FROM ledger.{table} WHERE ledger_id = {{id}} AND {where}"  # noqa: S608 - a test's own words
 
 
 def _set(assignment: str, where: str, table: str = "record") -> str:
-    return f"UPDATE ledger.{table} SET {assignment} WHERE ledger_id = {{id}} AND {where}"
+    return f"UPDATE ledger.{table} SET {assignment} WHERE ledger_id = {{id}} AND {where}"  # noqa: S608 - a test's own words
+
+
+_SWAP = """
+UPDATE ledger.record AS one SET body = other.body FROM ledger.record AS other
+WHERE one.ledger_id = {id} AND other.ledger_id = {id}
+    AND (one.seq, other.seq) IN ((20, 21), (21, 20))
+"""
+_AGAIN = """
+INSERT INTO ledger.record
+SELECT ledger_id, 21, recorded_at_us, kind, NULL, parent_seq, expires_at_us, body
+FROM ledger.record WHERE ledger_id = {id} AND seq = 20
+"""
+_DOUBLE = """
+INSERT INTO ledger.entry
+SELECT ledger_id, account_no, seq, 9, effect, amount_minor, posted_debits, posted_credits,
+    pending_debits, pending_credits
+FROM ledger.entry WHERE ledger_id = {id} AND seq = 5 AND leg = 1
+"""
+_STRANGER = "INSERT INTO ledger.entry VALUES ({id}, 99, 5, 0, 1, 1, 1, 0, 0, 0)"
+_GHOST = """
+INSERT INTO ledger.account
+SELECT ledger_id, 50, 'ghost', asset, account_class, NULL, NULL, status, opened_seq, opened_at_us,
+    metadata
+FROM ledger.account WHERE ledger_id = {id} AND account_no = 1
+"""
+_NOTE = """body = replace(body, ',"entries"', ',"reference":"x","entries"')"""
 
 
 _FUND = "idempotency_key = 'fund'"
 _TAMPERINGS: list[tuple[str, list[str], str]] = [
     ("an amount in a body", [_set("body = replace(body, '1000', '1001')", _FUND)], "position 6"),
     ("a blank in a body", [_set("body = replace(body, ':', ': ')", _FUND)], "position 5"),
-    ("a reference added", [_set("""body = replace(body, ',"entries"', ',"reference":"x","entries"')""",
-                                _FUND)], "Merkle"),
+    ("a reference added", [_set(_NOTE, _FUND)], "Merkle"),
     ("a body that is no JSON", [_set("body = 'nothing'", _FUND)], "position 5"),
     ("a body that is a list", [_set("body = '[1]'", _FUND)], "position 5"),
     ("a body that is a number", [_set("body = '5'", _FUND)], "position 5"),
@@ -99,25 +124,21 @@ _TAMPERINGS: list[tuple[str, list[str], str]] = [
      "position 5"),
     ("an account that never was", [_set("body = replace(body, 'wallets:a', 'wallets:x')", _FUND)],
      "position 5"),
-    ("two bodies swapped", [
-        "UPDATE ledger.record AS one SET body = other.body FROM ledger.record AS other "
-        "WHERE one.ledger_id = {id} AND other.ledger_id = {id} "
-        "AND (one.seq, other.seq) IN ((20, 21), (21, 20))"], "position 20"),
+    ("two bodies swapped", [_SWAP], "position 20"),
     ("two records swapped", [_set("seq = -20", "seq = 20"), _set("seq = 20", "seq = 21"),
                              _set("seq = 21", "seq = -20")], "position 20"),
     ("the last record deleted", [
-        f"DELETE FROM {_RECORD} seq = (SELECT max(seq) FROM ledger.record WHERE ledger_id = {{id}})"],
+        _delete("seq = (SELECT max(seq) FROM ledger.record WHERE ledger_id = {id})")],
      "missing"),
-    ("a tail deleted", [f"DELETE FROM {_RECORD} seq > 40"], "position 41: it is missing"),
+    ("a tail deleted", [_delete("seq > 40")], "position 41: it is missing"),
     ("the head moved back with the tail", [
-        f"DELETE FROM {_RECORD} seq > 40", f"DELETE FROM {_ENTRY} seq > 40",
+        _delete("seq > 40"), _delete("seq > 40", "entry"),
         _set("seq = 40", "true", "head")], "Merkle frontier"),
-    ("a record deleted in the middle", [f"DELETE FROM {_RECORD} seq = 30"], "it follows 29"),
-    ("everything deleted", [f"DELETE FROM {_RECORD} true"], "position 1: it is missing"),
+    ("a record deleted in the middle", [_delete("seq = 30")], "it follows 29"),
+    ("everything deleted", [_delete("true")], "position 1: it is missing"),
     ("a record put in again", [
         _set("seq = seq + 1000", "seq > 20"),
-        "INSERT INTO ledger.record SELECT ledger_id, 21, recorded_at_us, kind, NULL, parent_seq, "
-        "expires_at_us, body FROM ledger.record WHERE ledger_id = {id} AND seq = 20",
+        _AGAIN,
         _set("seq = seq - 999", "seq > 400"), _set("seq = seq + 1", "true", "head")],
      "position 20: it follows 20"),
     ("an amount in an entry row", [_set("amount_minor = 1001", "seq = 5 AND leg = 0", "entry")],
@@ -126,20 +147,17 @@ _TAMPERINGS: list[tuple[str, list[str], str]] = [
      "account wallets:a"),
     ("an effect in an entry row", [_set("effect = 3", "seq = 5 AND leg = 1", "entry")],
      "account wallets:a"),
-    ("an entry row deleted", [f"DELETE FROM {_ENTRY} seq = 5 AND leg = 1"], "account wallets:a"),
+    ("an entry row deleted", [_delete("seq = 5 AND leg = 1", "entry")], "account wallets:a"),
     ("an entry row deleted and put in for another account", [
         _set("account_no = 3", "seq = 5 AND leg = 1", "entry")], "account wallets:b"),
-    ("an entry row doubled", [
-        "INSERT INTO ledger.entry SELECT ledger_id, account_no, seq, 9, effect, amount_minor, "
-        "posted_debits, posted_credits, pending_debits, pending_credits "
-        "FROM ledger.entry WHERE ledger_id = {id} AND seq = 5 AND leg = 1"], "account wallets:a"),
-    ("an entry row of an account that never was", [
-        "INSERT INTO ledger.entry VALUES ({id}, 99, 5, 0, 1, 1, 1, 0, 0, 0)"], "number 99"),
+    ("an entry row doubled", [_DOUBLE], "account wallets:a"),
+    ("an entry row of an account that never was", [_STRANGER], "number 99"),
     ("a time column", [_set("recorded_at_us = recorded_at_us + 1", "seq = 30")], "position 30"),
     ("a key column", [_set("idempotency_key = 'other'", _FUND)], "position 5"),
     ("a key column emptied", [_set("idempotency_key = NULL", _FUND)], "position 5"),
     ("a parent column", [_set("parent_seq = 5", "kind = 5")], "position 8"),
-    ("an expiry column", [_set("expires_at_us = 1", "kind = 4 AND expires_at_us > 1")], "position 7"),
+    ("an expiry column", [_set("expires_at_us = 1", "expires_at_us > 1 AND kind = 4")],
+     "position 7"),
     ("a kind column", [_set("kind = 3", "kind = 9")], "columns differ"),
     ("the frontier", [_set("frontier = overlay(frontier PLACING '\\x00'::bytea FROM 1)", "true",
                            "head")], "Merkle frontier"),
@@ -150,12 +168,9 @@ _TAMPERINGS: list[tuple[str, list[str], str]] = [
      "account wallets:a"),
     ("an account's number", [_set("account_no = 77", "address = 'wallets:c'", "account")],
      "account wallets:c"),
-    ("an account deleted", ["DELETE FROM ledger.account WHERE ledger_id = {id} AND account_no = 4"],
+    ("an account deleted", [_delete("account_no = 4", "account")],
      "account wallets:c"),
-    ("an account that no record opened", [
-        "INSERT INTO ledger.account SELECT ledger_id, 50, 'ghost', asset, account_class, NULL, NULL, "
-        "status, opened_seq, opened_at_us, metadata FROM ledger.account "
-        "WHERE ledger_id = {id} AND account_no = 1"], "account ghost"),
+    ("an account that no record opened", [_GHOST], "account ghost"),
 ]  # fmt: skip
 
 

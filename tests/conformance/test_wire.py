@@ -161,7 +161,8 @@ async def test_odd_positions_are_malformed(shared_wire: Wire, position: str) -> 
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"[]", b"[1]", b'"transfer"', b"5", b"null", b"nonsense", b"\xff\xfe\x00", b"\x00",
+        b"", b"{", b"[]", b"[1]", b'"transfer"', b"5", b"null", b"nonsense", b"\xff\xfe\x00",
+        b"\x00",
         b"{'a': 1}", b'{"debit_account": cash}', b"[" * 50_000, b'{"a":' * 50_000,
         b'{"\\ud800":1}', b'{"metadata":{"\\ud800":1}}',
     ],

@@ -35,6 +35,7 @@ class SandboxAdmin:
             base_url=base_url,
             headers={"Authorization": f"Bearer {admin_token}"},
             timeout=ADMIN_TIMEOUT_S,
+            trust_env=False,  # the token goes to the sandbox and to no proxy
         )
 
     async def __aenter__(self) -> Self:

@@ -147,6 +147,9 @@ class Stage:
                 "TANDEM_BIKEMAP_CLIENT_ID": _CLIENT_ID,
                 "TANDEM_BIKEMAP_CLIENT_SECRET": client_secret,
                 "TANDEM_VALHALLA_URL": engine_url,
+                # What the terminal has set for another server is not meant for this one.
+                "TANDEM_HOST": "127.0.0.1",
+                "TANDEM_LEDGER": "main",
             },
         )
 

@@ -71,6 +71,7 @@ class LedgerClient:
             timeout=timeout_ms / 1000,
             limits=httpx2.Limits(max_connections=CONNECTIONS),
             follow_redirects=False,
+            trust_env=False,  # the key goes to the server and to no proxy of the environment
         )
 
     async def __aenter__(self) -> Self:

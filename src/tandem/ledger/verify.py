@@ -6,13 +6,13 @@ the head. Then the entry rows and the account rows are held to what the bytes sa
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from tandem.ledger.core.accounts import Account
 from tandem.ledger.core.canonical import decode, encode
-from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.kinds import Effect, RecordKind
 from tandem.ledger.core.merkle import Tree, leaf_hash
 from tandem.ledger.core.parents import Parent, found, grown
 from tandem.ledger.core.records import ZERO, Balance, Record, after
@@ -21,6 +21,11 @@ from tandem.ledger.storage.rows import KIND_CODES
 
 PAGE_RECORDS: Final = 2_000
 MAX_FAULTS: Final = 100
+# What an effect adds to posted and to pending totals; each balances by itself in every record.
+_SIGNS: Final[Mapping[Effect, tuple[int, int]]] = {
+    effect: {"post": (1, 0), "hold": (0, 1), "capture": (1, -1), "release": (0, -1)}[effect.verb]
+    for effect in Effect
+}
 
 
 class Findings(NamedTuple):
@@ -113,14 +118,17 @@ class _Walk:
             self.keys.add(digest)
 
     def _check_entries(self, record: Record) -> None:
-        sums: Counter[str] = Counter()
+        sums: Counter[tuple[str, str]] = Counter()
         before: dict[str, Balance] = {}
         for leg, entry in enumerate(record.entries):
             account = self.accounts.get(entry.address)
             if account is None:
                 self.fault(f"position {record.position}: {entry.address} was never opened")
                 continue
-            sums[account.asset] += entry.amount_minor if entry.effect % 2 else -entry.amount_minor
+            signed = entry.amount_minor if entry.effect % 2 else -entry.amount_minor
+            posts, reserves = _SIGNS[entry.effect]
+            sums[account.asset, "posted"] += posts * signed
+            sums[account.asset, "pending"] += reserves * signed
             balance = self.balances[entry.address]
             before.setdefault(entry.address, balance)
             if after(balance, entry.effect, entry.amount_minor) != entry.balance:

@@ -14,7 +14,7 @@ from tandem.platform.errors import SettingsError
 
 PREFIX: Final = "TANDEM_"
 # Read elsewhere: by the map extract, the tests and the command line's clients.
-_READ_ELSEWHERE: Final = frozenset({"TANDEM_API_KEY", "TANDEM_EXTRACT"})
+_READ_ELSEWHERE: Final = frozenset({"TANDEM_URL", "TANDEM_KEY", "TANDEM_EXTRACT"})
 _PREFIXES_READ_ELSEWHERE: Final = ("TANDEM_TEST_", "TANDEM_SANDBOX_")
 
 

@@ -25,7 +25,7 @@ _DEFAULT_PLAN: Final = "business"
 
 
 def run(*, port: int, valhalla_url: str, seed: int) -> None:
-    """Serve until SIGINT or SIGTERM; `port` 0 takes a free one.
+    """Serve until SIGINT, SIGTERM or SIGHUP; `port` 0 takes a free one.
 
     `TANDEM_SANDBOX_CLIENTS` (JSON, see `keys.parse_clients`) and `TANDEM_SANDBOX_ADMIN_TOKEN` say
     who may come in; what is not set is made up, and printed once.
@@ -79,7 +79,7 @@ def configure(
 async def _serve(config: SandboxConfig, port: int, announce: Callable[[str], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with (
         open_sandbox(config) as app,

@@ -81,41 +81,33 @@ def _resolved(described: dict[str, Any], schema: dict[str, Any]) -> dict[str, An
     return schema
 
 
+_TYPES: Final[dict[str, type]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+    "null": type(None),
+}
+
+
 def _check(described: dict[str, Any], schema: dict[str, Any], value: Any, where: str) -> None:
     """Hold a value to the part of JSON Schema that our descriptions use."""
     schema = _resolved(described, schema)
-    if "anyOf" in schema:
-        kinds = [_resolved(described, kind) for kind in schema["anyOf"]]
-        if value is None:
-            assert {"type": "null"} in kinds, where
-            return
-        named = {"string": str, "integer": int, "object": dict}
-        (schema,) = [kind for kind in kinds if isinstance(value, named.get(kind["type"], ()))]
-    if "enum" in schema:
-        assert value in schema["enum"], where
-    match schema.get("type"):
-        case "object":
-            assert isinstance(value, dict), where
-            properties = schema.get("properties", {})
-            assert set(schema.get("required", [])) <= set(value), where
-            for name, held in value.items():
-                if "additionalProperties" in schema and name not in properties:
-                    _check(described, schema["additionalProperties"], held, f"{where}.{name}")
-                else:
-                    assert name in properties, f"{where}.{name}"
-                    _check(described, properties[name], held, f"{where}.{name}")
-        case "array":
-            assert isinstance(value, list), where
-            for index, item in enumerate(value):
-                _check(described, schema["items"], item, f"{where}[{index}]")
-        case "string":
-            assert isinstance(value, str), where
-        case "integer":
-            assert isinstance(value, int), where
-        case "boolean":
-            assert isinstance(value, bool), where
-        case other:
-            raise AssertionError(f"{where}: {other}")
+    kinds = [_resolved(described, kind) for kind in schema.get("anyOf", [schema])]
+    fitting = [kind for kind in kinds if type(value) is _TYPES[kind["type"]]]
+    assert len(fitting) == 1, where
+    (schema,) = fitting
+    assert value in schema.get("enum", [value]), where
+    if isinstance(value, dict):
+        properties, other = schema.get("properties", {}), schema.get("additionalProperties")
+        assert set(schema.get("required", [])) <= set(value), where
+        for name, held in value.items():
+            assert name in properties or other, f"{where}.{name}"
+            _check(described, properties.get(name, other), held, f"{where}.{name}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check(described, schema["items"], item, f"{where}[{index}]")
 
 
 async def test_answers_are_as_described(wire: Wire) -> None:

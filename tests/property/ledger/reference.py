@@ -314,33 +314,25 @@ class Reference:
     def _capture(self, command: Capture) -> Line:
         deed = self._open_hold(command.hold)
         meant = _meant(deed, command.amount_minor, command.entries, "capture_exceeds_hold")
+        posted, covered = _captured(deed, meant)
         asked = sum(amount for (_, side), (amount, _) in meant.items() if side == "debit")
-        above = any(amount > deed.left[side] for side, (amount, _) in meant.items())
-        covered = Counter[str]()
-        for side, (amount, _) in meant.items():
-            covered[side[1]] += min(amount, deed.left[side])
         # What stays reserved must balance by itself.
-        uneven = deed.limit == deed.held or covered["debit"] != covered["credit"]
-        beyond = (above and uneven) or deed.captured + asked > deed.limit
-        postings = []
-        for side, (amount, asset) in meant.items():
-            covered = min(amount, deed.left[side])
-            postings.append(Posting(side[0], "capture", side[1], covered, asset))
-            postings.append(Posting(side[0], "post", side[1], amount - covered, asset))
+        uneven = not command.final and sum(_signed(one) for one in covered) != 0
+        above = _exceeds(deed, meant) and (uneven or deed.limit == deed.held)
+        beyond = not meant or above or deed.captured + asked > deed.limit
+        self._refuse_if(beyond, posted, "capture_exceeds_hold")
+        self._check_entries(posted)
+        rest = {**deed.left}
+        for one in covered:
+            rest[one.address, one.direction] -= one.amount_minor
         if command.final:
-            rest = {
-                side: left - min(left, meant.get(side, (0, None))[0])
-                for side, left in deed.left.items()
-            }
-            postings += [Posting(side[0], "release", side[1], left) for side, left in rest.items()]
-        postings = [posting for posting in postings if posting.amount_minor]
-        self._refuse_if(not meant or beyond, postings, "capture_exceeds_hold")
+            covered += _all_left(Deed(rest), "release")
+        postings = covered + [one for one in posted if one.verb == "post"]
         self._move(postings)
-        self._lessen(deed, [one for one in postings if one.verb != "post"])
+        self._lessen(deed, covered)
         deed.captured += asked
-        done = not any(deed.left.values()) and deed.limit <= max(deed.held, deed.captured)
+        done = not any(deed.left.values()) and deed.captured >= deed.limit
         deed.status = "captured" if command.final or done else "open"
-        posted = [one for one in postings if one.verb != "release"]
         self.state.deeds[self.position + 1] = Deed(_sides(posted))
         return self._write("capture", command.key, command.hold, postings=postings)
 
@@ -424,10 +416,26 @@ class Reference:
             asset = self.state.books[one.address].asset
             if one.asset not in (None, asset):
                 raise Refuse("asset_mismatch")
-            sums[asset] += one.amount_minor if one.direction == "debit" else -one.amount_minor
+            sums[asset] += _signed(one)
         if any(sums.values()):
             exchange = len(postings) == len(sums) == 2
             raise Refuse("asset_mismatch" if exchange else "unbalanced")
+
+
+def _signed(posting: Posting) -> int:
+    return posting.amount_minor if posting.direction == "debit" else -posting.amount_minor
+
+
+def _captured(deed: Deed, meant: "Meant") -> tuple[list[Posting], list[Posting]]:
+    """What a capture posts, and what of that the hold covers."""
+    posted, covered = [], []
+    for side, (amount, asset) in meant.items():
+        inside = min(amount, deed.left[side])
+        if inside:
+            covered.append(Posting(side[0], "capture", side[1], inside, asset))
+        if amount > inside:
+            posted.append(Posting(side[0], "post", side[1], amount - inside, asset))
+    return covered + posted, covered
 
 
 def _exceeds(deed: Deed, meant: "Meant") -> bool:

@@ -34,7 +34,9 @@ addresses = st.lists(_segments, min_size=1, max_size=3).map(":".join)
 assets = st.builds("{}/{}".format, st.sampled_from(["EUR", "SEK", "X_1"]), st.integers(0, 18))
 keys = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
 # Everything but NUL and surrogates, which intake refuses.
-texts = st.text(st.characters(min_codepoint=1, categories=("L", "N", "P", "S", "Z", "Cc")), max_size=12)
+texts = st.text(
+    st.characters(min_codepoint=1, categories=("L", "N", "P", "S", "Z", "Cc")), max_size=12
+)
 references = st.none() | texts.filter(bool)
 metadata = st.dictionaries(texts, texts, max_size=3).map(lambda held: dict(sorted(held.items())))
 

@@ -3,7 +3,7 @@
 A difference means that logs in the world can no longer be verified: make a new format version.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from tandem.ledger.core.accounts import Account, AccountClass, AccountStatus
 from tandem.ledger.core.kinds import Effect, RecordKind

@@ -68,21 +68,25 @@ def captured(state: State, command: Capture, now_us: int) -> tuple[Entry, ...] |
         for verb, amount_minor in (("capture", part.covered_minor), ("post", part.excess_minor))
         if amount_minor
     ]
-    if command.final:
+    exceeded = _beyond(hold, meant, final=command.final)
+    if command.final or exceeded is not None:
+        # What is posted agrees by itself, not only together with what is then released.
+        refusal = irregular(state, legs) or exceeded
+        if refusal is not None:
+            return refusal
         legs += _rest(hold, meant)
-    exceeded = _beyond(hold, meant)
-    return settle(state, legs) if exceeded is None else irregular(state, legs) or exceeded
+    return settle(state, legs)
 
 
-def _beyond(hold: Parent, meant: tuple[Part, ...]) -> Refusal | None:
+def _beyond(hold: Parent, meant: tuple[Part, ...], *, final: bool) -> Refusal | None:
     if not meant:
         return Refusal(_EXCEEDED, f"nothing of hold {hold.position} is left", "hold")
     asked = sum(part.amount_minor for part in meant if part.leg.direction is Direction.DEBIT)
     above_entry = any(part.excess_minor for part in meant)
     if above_entry and hold.capture_limit_minor == hold.held_minor:
         return Refusal(_EXCEEDED, f"hold {hold.position} has less left of an entry", "amount_minor")
-    if above_entry and _uneven(meant):
-        # What stays reserved must balance too, or it could never be released.
+    if above_entry and not final and _uneven(meant):
+        # What stays reserved must balance, or it could never be released.
         detail = f"what hold {hold.position} covers of the debits and of the credits differs"
         return Refusal(_EXCEEDED, detail, "entries")
     if hold.captured_minor + asked > hold.capture_limit_minor:

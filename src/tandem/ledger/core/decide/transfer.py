@@ -76,7 +76,8 @@ def written_transfer(state: State, command: Post, now_us: int) -> Written | None
     second = f"2,{amount_minor},{e},{f},{g},{h}"
     body = (
         f'{_HEAD}{position},"recorded_at_us":{now_us},"kind":"transaction",'
-        f'"key":{encode_basestring(key)},"entries":[["{debited}",{first}],["{credited}",{second}]]}}'
+        f'"key":{encode_basestring(key)},'
+        f'"entries":[["{debited}",{first}],["{credited}",{second}]]}}'
     )
     lines = (f"{source.number},{position},0,{first}", f"{target.number},{position},1,{second}")
     return _new(Written, (record, body, lines))

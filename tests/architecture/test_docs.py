@@ -1,0 +1,28 @@
+"""The documentation points at what exists and names every setting."""
+
+import re
+from pathlib import Path
+
+from tandem.platform.config import PREFIX, Settings
+
+_ROOT = Path(__file__).parents[2]
+_LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of the README and the docs is a file."""
+    pages = [*_ROOT.glob("*.md"), *(_ROOT / "docs").rglob("*.md"), _ROOT / "bench" / "README.md"]
+    broken = [
+        f"{page.name} -> {link}"
+        for page in pages
+        for link in _LINK.findall(page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_every_setting_is_documented() -> None:
+    """The settings page names each variable."""
+    page = (_ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    missing = [name for name in Settings.model_fields if f"`{PREFIX}{name.upper()}`" not in page]
+    assert missing == []
