@@ -6,6 +6,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -202,7 +203,7 @@ def check_order(log: Sequence[Record]) -> None:
     """Positions have no gap, recorded times strictly increase, every key appears once."""
     assert [record.position for record in log] == list(range(1, len(log) + 1))
     times = [record.recorded_at for record in log]
-    assert all(earlier < later for earlier, later in zip(times, times[1:], strict=False))
+    assert all(earlier < later for earlier, later in pairwise(times))
     keys = Counter(record.idempotency_key for record in log if record.idempotency_key)
     assert set(keys.values()) == {1}
 

@@ -26,7 +26,7 @@ KINDS = ("open", "update", "transfer", "post", "huge", "hold", "capture", "relea
 _amounts = st.one_of(st.integers(1, 90), st.integers(1, 90), st.integers(1, 400))
 _texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)
 _metadata = st.none() | st.dictionaries(_texts, _texts, max_size=2)
-_limits = st.none() | st.sampled_from(["none", 0, -50, 200])
+_limits: st.SearchStrategy[int | str | None] = st.none() | st.sampled_from(["none", 0, -50, 200])
 _flaws = st.sampled_from([""] * 12 + ["amount", "asset", "stranger", "mixed"])
 
 
@@ -81,7 +81,8 @@ def _part(draw: st.DrawFn, deed: Deed | None) -> dict[str, object]:
 
 def _one_of(draw: st.DrawFn, likely: Sequence[int], others: Sequence[int], past: int) -> int:
     """Pick a position: likely ones mostly, else any of the kind, else what is none or not yet."""
-    return draw(st.sampled_from([*likely * 4, *others, 1, past + 1, past + 2, past + 3]))
+    picked: int = draw(st.sampled_from([*[*likely] * 4, *others, 1, past + 1, past + 2, past + 3]))
+    return picked
 
 
 @st.composite

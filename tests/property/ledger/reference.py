@@ -220,13 +220,11 @@ class Reference:
         code: str | None = None,
         postings: Sequence[Posting] = (),
     ) -> Line:
-        line = Line(
-            self.position + 1, self.time_us(), kind, key, parent, code, tuple(postings)
-        )
+        line = Line(self.position + 1, self.time_us(), kind, key, parent, code, tuple(postings))
         self.lines.append(line)
         return line
 
-    def _do(self, command: SingleCommand) -> Line:
+    def _do(self, command: SingleCommand) -> Line:  # noqa: PLR0911 - one return a refusal
         match command:
             case OpenAccount():
                 return self._open(command)

@@ -193,9 +193,7 @@ class LedgerMachine(RuleBasedStateMachine):
         one, other = self.run(self._each(lambda ledger: ledger.submit_batch(batch)))
         assert one == other, batch
         codes = [None if r.refusal is None else r.refusal.code.value for r in one]
-        seen = [
-            Told(r.position, code, r.replayed) for r, code in zip(one, codes, strict=True)
-        ]
+        seen = [Told(r.position, code, r.replayed) for r, code in zip(one, codes, strict=True)]
         assert seen == told, batch
         self.sent.extend(batch)
         self.after_step()
@@ -214,7 +212,8 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         assert one == other
         expected = [
-            line._replace(postings=tuple(sorted(posting[:4] for posting in line.postings)))
+            # Without running totals, as the log's lines are taken.
+            line._replace(postings=tuple(sorted(posting[:4] for posting in line.postings)))  # type: ignore[misc]  # compared, not kept
             for line in self.reference.lines[self.compared :]
         ]
         assert [as_line(decode(record.body)) for record in one] == expected
@@ -253,9 +252,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert shown == expected, (shown, expected, ledger.name, position, time_us)
 
     async def _look_at_holds(self) -> None:
-        holds = [
-            position for position, deed in self.reference.state.deeds.items() if deed.status
-        ]
+        holds = [position for position, deed in self.reference.state.deeds.items() if deed.status]
         chosen = self.dice.sample(holds, min(6, len(holds)))
         for position in [*chosen, 1, self.compared + 1]:
             expected = sights.hold(self.reference, position)
@@ -321,9 +318,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.stage.commands -= len(self.sent)
 
     def draw(self, data: st.DataObject, kind: str, key: str | None) -> SingleCommand:
+        """Draw a command that the reference makes likely to matter."""
         return data.draw(single_commands(self.reference, key, kind), label=kind)
 
     def fresh_key(self) -> str:
+        """A key that no earlier step used."""
         return f"key-{self.steps}"
 
     @rule(data=st.data(), kind=st.sampled_from(KINDS), minutes=st.sampled_from([0, 0, 0, 1]))
@@ -353,7 +352,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), kinds=st.lists(st.sampled_from(KINDS), min_size=4, max_size=14))
     def submit_batch(self, data: st.DataObject, kinds: list[str]) -> None:
         """Submit an independent batch; some of its keys come twice, or came before."""
-        batch = []
+        batch: list[SingleCommand] = []
         for number, kind in enumerate(kinds):
             key = f"{self.fresh_key()}-{number}"
             again = data.draw(st.integers(1, 5)) == 1
@@ -465,4 +464,4 @@ def test_both_stores_and_the_reference_agree(stage: Stage) -> None:
     )
     # How many commands a step has is random too.
     while stage.commands < COMMANDS_AT_LEAST:
-        run_state_machine_as_test(lambda: LedgerMachine(stage), settings=chosen)
+        run_state_machine_as_test(lambda: LedgerMachine(stage), settings=chosen)  # type: ignore[arg-type]  # any maker of a machine
