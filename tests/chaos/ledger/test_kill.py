@@ -27,11 +27,11 @@ from tandem.platform.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.anyio
 
-CALLERS = 24
-ROUNDS = 12
+CALLERS = 16
+ROUNDS = 10
 DRILL_ROUNDS = 150
 DRILL_KILLS = 10
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 DRILL_TIMEOUT_S = 600.0
 
 

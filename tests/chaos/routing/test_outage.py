@@ -15,7 +15,8 @@ from tandem.routing.domain.route import RouteResult
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH
 
-pytestmark = pytest.mark.anyio
+# Real seconds against a real engine: a drill, as a starved machine misses its marks.
+pytestmark = [pytest.mark.anyio, pytest.mark.drill]
 
 _PATIENT_MS = 20_000
 

@@ -1,4 +1,4 @@
-"""Holds that once could not be ended: captured unevenly, or expired inside their own batch."""
+"""Holds that once could not be ended: captured unevenly, or expired in their own batch."""
 
 import pytest
 from tests.support.clock import VirtualClock
@@ -6,6 +6,7 @@ from tests.support.doors import fresh_name, in_process
 
 from tandem.ledger import commands
 from tandem.ledger.api import HoldStatus, Record, RefusalCode, Refused, credit, debit
+from tandem.ledger.core.commands import SingleCommand
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.storage.postgres import PostgresStore
 
@@ -69,28 +70,18 @@ async def test_a_capture_above_one_entry_leaves_a_balanced_hold(
         await open_books(ledger)
         held = await hold_of_two_wallets(ledger, clock)
         uneven = [debit("alice", 40), credit("shop", 40)]
-        with pytest.raises(Refused) as refused:
-            await ledger.capture(held.position, entries=uneven, idempotency_key="uneven")
-        assert refused.value.code is RefusalCode.CAPTURE_EXCEEDS_HOLD
+        for final in (False, True):
+            with pytest.raises(Refused) as refused:
+                await ledger.capture(
+                    held.position, entries=uneven, final=final, idempotency_key=f"uneven-{final}"
+                )
+            assert refused.value.code is RefusalCode.CAPTURE_EXCEEDS_HOLD
         clock.move(61)
         await ledger.open_account(
             "later", asset="EUR/2", account_class="asset", idempotency_key="later"
         )
         assert (await ledger.hold_state(held.position)).status is HoldStatus.EXPIRED
         assert (await ledger.balance("bob")).pending_debits_minor == 0
-        await check(ledger)
-
-
-async def test_a_final_capture_above_one_entry_is_taken(
-    postgres_store: PostgresStore, clock: VirtualClock
-) -> None:
-    """As a final capture leaves nothing reserved, an excess on one side is no matter then."""
-    async with in_process(postgres_store, clock) as ledger:
-        await open_books(ledger)
-        held = await hold_of_two_wallets(ledger, clock)
-        uneven = [debit("alice", 40), credit("shop", 40)]
-        await ledger.capture(held.position, entries=uneven, final=True, idempotency_key="uneven")
-        assert (await ledger.balance("shop")).balance_minor == 40
         await check(ledger)
 
 
@@ -118,34 +109,37 @@ async def test_a_final_capture_posts_what_balances_by_itself(
         await check(ledger)
 
 
-async def test_a_hold_that_expires_inside_its_batch(
-    postgres_store: PostgresStore, clock: VirtualClock
+@pytest.mark.parametrize(("after_us", "taken"), [(30, False), (31, False), (32, True)])
+async def test_a_hold_does_not_expire_inside_its_batch(
+    postgres_store: PostgresStore, clock: VirtualClock, after_us: int, taken: bool
 ) -> None:
-    """Expired before the last record of its own batch, it counts no more, after a restart too."""
+    """A hold that would have expired by its batch's last record is refused; others do expire."""
     name = fresh_name()
     async with in_process(postgres_store, clock, name) as ledger:
         await open_books(ledger)
+        clock.move(1)
         transfer = commands.transfer(debit_account="bob", credit_account="shop", amount_minor=1)
         # The batch's records are a microsecond apart, the clock standing still.
         hold = commands.hold(
-            [debit("alice", 10), credit("shop", 10)], expires_at=clock.after(20e-6)
+            [debit("alice", 10), credit("shop", 10)], expires_at=clock.after(after_us * 1e-6)
         )
-        receipts = await ledger.submit_batch(
-            [hold, *[transfer] * 30], mode="atomic", idempotency_key="batch"
-        )
+        batch: list[SingleCommand] = [hold, *[transfer] * 30]
+        if not taken:
+            with pytest.raises(Refused) as refused:
+                await ledger.submit_batch(batch, mode="atomic", idempotency_key="batch")
+            assert refused.value.code is RefusalCode.MALFORMED
+            assert refused.value.refusal.field == "commands[0].expires_at"
+            return
+        receipts = await ledger.submit_batch(batch, mode="atomic", idempotency_key="batch")
         position = receipts[0].position
         assert position is not None
+        assert (await ledger.balance("alice")).pending_debits_minor == 10
     async with in_process(postgres_store, clock, name) as ledger:
         clock.move(1)
+        assert (await ledger.hold_state(position)).status is HoldStatus.EXPIRED
         assert (await ledger.balance("alice")).pending_debits_minor == 0
         await ledger.transfer(
             debit_account="bob", credit_account="shop", amount_minor=1, idempotency_key="next"
-        )
-        assert (await ledger.hold_state(position)).status is HoldStatus.EXPIRED
-        assert (await ledger.balance("alice")).pending_debits_minor == 0
-        clock.move(1)
-        await ledger.transfer(
-            debit_account="bob", credit_account="shop", amount_minor=1, idempotency_key="last"
         )
         assert len((await ledger.records(kind="expiry")).items) == 1
         await check(ledger)

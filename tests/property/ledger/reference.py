@@ -224,7 +224,7 @@ class Reference:
         self.lines.append(line)
         return line
 
-    def _do(self, command: SingleCommand) -> Line:  # noqa: PLR0911 - one return a refusal
+    def _do(self, command: SingleCommand) -> Line:  # noqa: PLR0911 - one return a command
         match command:
             case OpenAccount():
                 return self._open(command)
@@ -315,7 +315,7 @@ class Reference:
         posted, covered = _captured(deed, meant)
         asked = sum(amount for (_, side), (amount, _) in meant.items() if side == "debit")
         # What stays reserved must balance by itself.
-        uneven = not command.final and sum(_signed(one) for one in covered) != 0
+        uneven = sum(_signed(one) for one in covered) != 0
         above = _exceeds(deed, meant) and (uneven or deed.limit == deed.held)
         beyond = not meant or above or deed.captured + asked > deed.limit
         self._refuse_if(beyond, posted, "capture_exceeds_hold")
@@ -329,7 +329,9 @@ class Reference:
         self._move(postings)
         self._lessen(deed, covered)
         deed.captured += asked
-        done = not any(deed.left.values()) and deed.captured >= deed.limit
+        # A limit above the amount leaves something to capture where nothing is reserved.
+        no_more = deed.limit <= max(deed.held, deed.captured)
+        done = no_more and not any(deed.left.values())
         deed.status = "captured" if command.final or done else "open"
         self.state.deeds[self.position + 1] = Deed(_sides(posted))
         return self._write("capture", command.key, command.hold, postings=postings)

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 from tests.property.ledger import sights
 from tests.property.ledger.drawing import EUR, EVERYBODY, JPY, KINDS, VAULTS, single_commands
 from tests.property.ledger.reference import Line, Reference, Told
+from tests.support.clock import VirtualClock
 
 from tandem.ledger import commands
 from tandem.ledger.api import RecordPage, Refused
@@ -37,7 +38,6 @@ from tandem.platform.database import migrate, open_pool
 EXAMPLES = 10
 STEPS = 40
 COMMANDS_AT_LEAST = 2_000
-START_US = 1_767_225_600_000_000
 MINUTE_US = 60_000_000
 CENTURY_US = 100 * 366 * 24 * 60 * MINUTE_US
 LOOK_EVERY = 7
@@ -46,24 +46,12 @@ STEP_TIMEOUT_S = 20.0
 type Outcome = tuple[Any, ...]
 
 
-class Clock:
-    """A clock that only the test moves."""
-
-    def __init__(self) -> None:
-        self.now_us = START_US
-
-    def __call__(self) -> int:
-        """Read it."""
-        return self.now_us
-
-
 class Stage:
     """One event loop, one database and its pools, for every run of the machine."""
 
-    def __init__(self, runner: asyncio.Runner, postgres: PostgresStore, clock: Clock) -> None:
+    def __init__(self, runner: asyncio.Runner, postgres: PostgresStore) -> None:
         self.runner = runner
         self.postgres = postgres
-        self.clock = clock
         self.names = (f"run-{number}" for number in itertools.count(1))
         self.commands = 0
 
@@ -85,7 +73,7 @@ def stage(database_uri: str) -> Iterator[Stage]:
             return PostgresStore(reads, writes, max_clock_skew_us=CENTURY_US)
 
         try:
-            yield Stage(runner, runner.run(open_store()), Clock())
+            yield Stage(runner, runner.run(open_store()))
         finally:
             runner.run(pools.aclose())
 
@@ -130,8 +118,7 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.stage = stage
         self.name = next(stage.names)
-        self.clock = stage.clock
-        self.clock.now_us = START_US
+        self.clock = VirtualClock()
         self.reference = Reference()
         self.stores: list[LedgerStore] = [stage.postgres, MemoryStore(self.clock)]
         self.services: list[LedgerService] = []
@@ -169,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def move_clock(self, minutes: int) -> None:
         """Move the one clock of both ledgers and of the reference."""
-        self.clock.now_us += minutes * MINUTE_US
+        self.clock.move(minutes * 60)
         self.reference.clock_us = self.clock.now_us
 
     # -- submitting ----------------------------------------------------------------------------

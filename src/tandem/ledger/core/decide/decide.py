@@ -17,7 +17,7 @@ from tandem.ledger.core.commands import (
 )
 from tandem.ledger.core.decide.accounts import opened, updated
 from tandem.ledger.core.decide.entries import Leg, settle
-from tandem.ledger.core.decide.holds import captured, expired, held, released
+from tandem.ledger.core.decide.holds import captured, expired, expires_by, held, released
 from tandem.ledger.core.decide.reversals import reversed_
 from tandem.ledger.core.kinds import Direction, Effect, RecordKind
 from tandem.ledger.core.records import Entry, Record
@@ -182,8 +182,11 @@ def _decide_batch(state: State, command: AtomicBatch, now_us: int) -> tuple[Reco
     fork = state.fork()
     fork.apply(head)
     records = [head]
+    last_us = now_us + len(command.commands)
     for index, single in enumerate(command.commands):
-        decided = _records(fork, single, now_us + 1 + index)
+        # No record may follow a hold that has expired and is not written down as such.
+        too_late = expires_by(single, last_us) if type(single) is PlaceHold else None
+        decided = too_late or _records(fork, single, now_us + 1 + index)
         if isinstance(decided, Refusal):
             refusal = Refusal(
                 decided.code,

@@ -14,8 +14,9 @@ _EXCEEDED = RefusalCode.CAPTURE_EXCEEDS_HOLD
 
 def held(state: State, command: PlaceHold, now_us: int) -> tuple[Entry, ...] | Refusal:
     """Return the entries that reserve, or refuse."""
-    if command.expires_at_us is not None and command.expires_at_us <= now_us:
-        return Refusal(RefusalCode.MALFORMED, "a hold expires in the future", "expires_at")
+    too_late = expires_by(command, now_us)
+    if too_late is not None:
+        return too_late
     limit = command.capture_limit_minor
     reserved = sum(
         asked.amount_minor for asked in command.entries if asked.direction is Direction.DEBIT
@@ -37,6 +38,13 @@ def held(state: State, command: PlaceHold, now_us: int) -> tuple[Entry, ...] | R
         detail = "a capture limit needs entries of one asset"
         return Refusal(RefusalCode.ASSET_MISMATCH, detail, "capture_limit_minor")
     return entries
+
+
+def expires_by(command: PlaceHold, time_us: int) -> Refusal | None:
+    """Refuse a hold that would have expired by a time."""
+    if command.expires_at_us is None or command.expires_at_us > time_us:
+        return None
+    return Refusal(RefusalCode.MALFORMED, "a hold expires in the future", "expires_at")
 
 
 def open_hold(state: State, position: int, now_us: int) -> Parent | Refusal:
@@ -68,7 +76,7 @@ def captured(state: State, command: Capture, now_us: int) -> tuple[Entry, ...] |
         for verb, amount_minor in (("capture", part.covered_minor), ("post", part.excess_minor))
         if amount_minor
     ]
-    exceeded = _beyond(hold, meant, final=command.final)
+    exceeded = _beyond(hold, meant)
     if command.final or exceeded is not None:
         # What is posted agrees by itself, not only together with what is then released.
         refusal = irregular(state, legs) or exceeded
@@ -78,14 +86,14 @@ def captured(state: State, command: Capture, now_us: int) -> tuple[Entry, ...] |
     return settle(state, legs)
 
 
-def _beyond(hold: Parent, meant: tuple[Part, ...], *, final: bool) -> Refusal | None:
+def _beyond(hold: Parent, meant: tuple[Part, ...]) -> Refusal | None:
     if not meant:
         return Refusal(_EXCEEDED, f"nothing of hold {hold.position} is left", "hold")
     asked = sum(part.amount_minor for part in meant if part.leg.direction is Direction.DEBIT)
     above_entry = any(part.excess_minor for part in meant)
     if above_entry and hold.capture_limit_minor == hold.held_minor:
         return Refusal(_EXCEEDED, f"hold {hold.position} has less left of an entry", "amount_minor")
-    if above_entry and not final and _uneven(meant):
+    if above_entry and _uneven(meant):
         # What stays reserved must balance, or it could never be released.
         detail = f"what hold {hold.position} covers of the debits and of the credits differs"
         return Refusal(_EXCEEDED, detail, "entries")
