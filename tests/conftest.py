@@ -1,6 +1,11 @@
 """Fixtures that every test may use; each resource has its own module under tests/support."""
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("tandem", deadline=None)
+settings.load_profile("tandem")
 
 pytest_plugins = [
     "tests.support.clock",

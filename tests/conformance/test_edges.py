@@ -20,7 +20,6 @@ from tests.support.doors import (
 
 from tandem.ledger import api, commands
 from tandem.ledger.core.commands import SingleCommand
-from tandem.ledger.core.limits import MAX_LEDGERS_PER_PROCESS
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.memory import MemoryStore
@@ -161,8 +160,11 @@ async def test_an_account_of_a_refused_batch_was_never_there(ledger: api.Ledger)
     assert (await ledger.verify()).holds
 
 
-async def test_many_ledgers_do_not_mix(clock: VirtualClock) -> None:
+async def test_many_ledgers_do_not_mix(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each has its own accounts, keys and positions; how many one process serves is bounded."""
+    monkeypatch.setattr("tandem.ledger.service.MAX_LEDGERS_PER_PROCESS", 8)
     service = LedgerService(MemoryStore(clock), clock)
     try:
         one, two = await service.create_ledger("one"), await service.create_ledger("two")
@@ -170,7 +172,7 @@ async def test_many_ledgers_do_not_mix(clock: VirtualClock) -> None:
         await open_usual(one)
         assert (await refused(two.account("cash"))).code == "account_not_found"
         assert (await head(one), await head(two)) == (3, 0)
-        for number in range(MAX_LEDGERS_PER_PROCESS - 2):
+        for number in range(6):
             await service.create_ledger(f"more-{number}")
         refusal = await refused(service.create_ledger("last"))
         assert refusal.code == "overloaded"

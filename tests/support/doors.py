@@ -1,7 +1,7 @@
 """The doors of the ledger: in process on either store, and over real HTTP with real keys.
 
-One server for each module, a ledger of its own for each test. Doors in process go by the virtual
-clock; the server goes by the real one.
+One server for each test process, a ledger of its own for each test. Doors in process go by the
+virtual clock; the server goes by the real one.
 """
 
 import json
@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from tests.support.clock import VirtualClock
 
-from tandem.ledger import api, commands
+from tandem.ledger import api, commands, service
 from tandem.ledger.client import LedgerClient
 from tandem.ledger.core.commands import OpenAccount
 from tandem.ledger.core.refusals import HTTP_STATUS
@@ -36,6 +36,7 @@ from tandem.server import open_application
 
 _TIMEOUT_S = 30.0
 _ANY_SKEW_US = 2**62
+_MANY_LEDGERS = 100_000
 
 STORES = ("memory", "postgres")
 DOORS = (*STORES, "http")
@@ -77,7 +78,7 @@ async def open_store(
         yield PostgresStore(pools[0], pools[1], max_clock_skew_us=max_clock_skew_us)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def postgres_store(ledger_database: str) -> AsyncIterator[PostgresStore]:
     """The PostgreSQL store, which takes any clock."""
     async with open_store(ledger_database) as store:
@@ -89,11 +90,11 @@ async def in_process(
     store: MemoryStore | PostgresStore, clock: VirtualClock, name: str | None = None
 ) -> AsyncIterator[LocalLedger]:
     """Open a ledger over a store; another one of the same name is another process's writer."""
-    service = LedgerService(store, clock)
+    ledgers = LedgerService(store, clock)
     try:
-        yield await service.create_ledger(name or fresh_name())
+        yield await ledgers.create_ledger(name or fresh_name())
     finally:
-        await service.close()
+        await ledgers.close()
 
 
 # -- the server ----------------------------------------------------------------------------------
@@ -115,9 +116,18 @@ class LedgerServer:
         return client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def ledger_server(ledger_database: str) -> AsyncIterator[LedgerServer]:
     """The application as `tandem serve` puts it together, on a real socket."""
+    with pytest.MonkeyPatch.context() as patch:
+        # A ledger for each test of a whole run is more than one server is meant for.
+        patch.setattr(service, "MAX_LEDGERS_PER_PROCESS", _MANY_LEDGERS)
+        async with _served(ledger_database) as server:
+            yield server
+
+
+@asynccontextmanager
+async def _served(ledger_database: str) -> AsyncIterator[LedgerServer]:
     settings = Settings(database_url=ledger_database, ledger=fresh_name())
     async with (
         open_application(settings) as application,

@@ -1,9 +1,11 @@
 """Random commands for the state machine: mostly sensible, sometimes wrong in every known way."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
-from tests.property.ledger.reference import Deed, Reference
+from tests.property.ledger.deeds import Deed
+from tests.property.ledger.reference import Reference
 
 from tandem.ledger import commands
 from tandem.ledger.api import Direction, Entry, credit, debit
@@ -176,3 +178,35 @@ def _account_command(draw: st.DrawFn, key: str | None, kind: str) -> SingleComma
         metadata=draw(_metadata),
         idempotency_key=key,
     )
+
+
+def opening() -> list[SingleCommand]:
+    """Open the accounts and fund the wallets."""
+    numbers = itertools.count(1)
+
+    def key() -> str:
+        return f"opening-{next(numbers)}"
+
+    made: list[SingleCommand] = [
+        commands.open_account(
+            address,
+            asset="JPY/0" if address in JPY else "EUR/2",
+            account_class={"revenue": "income", "void": "liability"}.get(address, "asset")
+            if not address.startswith("wallets")
+            else "liability",
+            min_balance_minor=0 if address.startswith("wallets") else None,
+            max_balance_minor=500 if address == "wallets:carol" else None,
+            idempotency_key=key(),
+        )
+        for address in (*EUR, *JPY, *VAULTS)
+    ]
+    made += [
+        commands.transfer(
+            debit_account="till" if wallet == "wallets:dora" else "cash",
+            credit_account=wallet,
+            amount_minor=300,
+            idempotency_key=key(),
+        )
+        for wallet in (*EUR[1:4], "wallets:dora")
+    ]
+    return made

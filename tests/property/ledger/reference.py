@@ -7,8 +7,27 @@ every record that must be in the log. Balances are sums over those lines and not
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+
+from tests.property.ledger.deeds import (
+    DEBIT_NORMAL,
+    LARGEST_MINOR,
+    Book,
+    Deed,
+    Line,
+    Posting,
+    Refuse,
+    State,
+    Told,
+    all_left,
+    asked_postings,
+    captured_parts,
+    exceeds,
+    meant_parts,
+    moved_parts,
+    other_side,
+    sides,
+    signed,
+)
 
 from tandem.ledger.core.commands import (
     AtomicBatch,
@@ -18,119 +37,10 @@ from tandem.ledger.core.commands import (
     PlaceHold,
     Post,
     Release,
-    RequestedEntry,
     Reverse,
     SingleCommand,
     UpdateAccount,
 )
-
-LARGEST_MINOR = 2**127 - 1
-DEBIT_NORMAL = ("asset", "expense")
-
-type Side = tuple[str, str]  # address, "debit" or "credit"
-
-
-class Posting(NamedTuple):
-    """One entry: the verb is post, hold, capture or release."""
-
-    address: str
-    verb: str
-    direction: str
-    amount_minor: int
-    asset: str | None = None
-
-
-class Line(NamedTuple):
-    """One record that must be in the log."""
-
-    position: int
-    time_us: int
-    kind: str
-    key: str | None
-    parent: int | None
-    code: str | None
-    postings: tuple[Posting, ...]
-
-
-class Told(NamedTuple):
-    """What a caller must be told: the position of its record, a refusal's code, replayed or not."""
-
-    position: int | None
-    code: str | None
-    replayed: bool
-
-
-class Refuse(Exception):  # noqa: N818 - an answer
-    """A command is refused with this code."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-@dataclass
-class Book:
-    """An account and its four totals."""
-
-    asset: str
-    debit_normal: bool
-    low: int | None
-    high: int | None
-    opened: int
-    status: str = "open"
-    totals: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def posted(self) -> int:
-        """What it holds, on its normal side."""
-        net = self.totals["posted", "debit"] - self.totals["posted", "credit"]
-        return net if self.debit_normal else -net
-
-    def available(self) -> int:
-        """What of it is not reserved."""
-        outflow = "credit" if self.debit_normal else "debit"
-        return self.posted() - self.totals["pending", outflow]
-
-    def take(self, posting: Posting) -> None:
-        """Add an entry to the totals."""
-        side, amount = posting.direction, posting.amount_minor
-        if posting.verb in ("post", "capture"):
-            self.totals["posted", side] += amount
-        if posting.verb == "hold":
-            self.totals["pending", side] += amount
-        if posting.verb in ("capture", "release"):
-            self.totals["pending", side] -= amount
-
-
-@dataclass
-class Deed:
-    """A hold (it has a status) or a posted transaction, and what is left of each side."""
-
-    left: dict[Side, int]
-    status: str | None = None
-    held: int = 0
-    captured: int = 0
-    limit: int = 0
-    expires_us: int | None = None
-
-    def left_minor(self) -> int:
-        """What is left on the debit side."""
-        return sum(amount for (_, side), amount in self.left.items() if side == "debit")
-
-
-@dataclass
-class State:
-    """Everything that a refused atomic batch must leave as it was."""
-
-    books: dict[str, Book] = field(default_factory=dict)
-    deeds: dict[int, Deed] = field(default_factory=dict)
-    scales: dict[str, str] = field(default_factory=dict)
-    lines: list[Line] = field(default_factory=list)
-
-    def copy(self) -> "State":
-        """Copy what changes; lines never do."""
-        return State(
-            deepcopy(self.books), deepcopy(self.deeds), dict(self.scales), list(self.lines)
-        )
 
 
 class Reference:
@@ -205,7 +115,7 @@ class Reference:
                 return
             position = due[0][1]
             deed = self.state.deeds[position]
-            postings = _all_left(deed, "release")
+            postings = all_left(deed, "release")
             self._move(postings)
             self._lessen(deed, postings)
             deed.status = "expired"
@@ -231,9 +141,9 @@ class Reference:
             case UpdateAccount():
                 return self._update(command)
             case Post():
-                postings = _asked(command.entries, "post")
+                postings = asked_postings(command.entries, "post")
                 self._move(postings)
-                self.state.deeds[self.position + 1] = Deed(_sides(postings))
+                self.state.deeds[self.position + 1] = Deed(sides(postings))
                 return self._write("transaction", command.key, postings=postings)
             case PlaceHold():
                 return self._hold(command)
@@ -281,7 +191,7 @@ class Reference:
     # -- holds ---------------------------------------------------------------------------------
 
     def _hold(self, command: PlaceHold) -> Line:
-        postings, limit = _asked(command.entries, "hold"), command.capture_limit_minor
+        postings, limit = asked_postings(command.entries, "hold"), command.capture_limit_minor
         held = sum(one.amount_minor for one in postings if one.direction == "debit")
         expired = command.expires_at_us is not None and command.expires_at_us <= self.time_us()
         if expired or (limit is not None and limit < held):
@@ -292,7 +202,7 @@ class Reference:
             self.state.books = before
             raise Refuse("asset_mismatch")
         self.state.deeds[self.position + 1] = Deed(
-            _sides(postings),
+            sides(postings),
             "open",
             held,
             limit=held if limit is None else limit,
@@ -311,12 +221,12 @@ class Reference:
 
     def _capture(self, command: Capture) -> Line:
         deed = self._open_hold(command.hold)
-        meant = _meant(deed, command.amount_minor, command.entries, "capture_exceeds_hold")
-        posted, covered = _captured(deed, meant)
+        meant = meant_parts(deed, command.amount_minor, command.entries, "capture_exceeds_hold")
+        posted, covered = captured_parts(deed, meant)
         asked = sum(amount for (_, side), (amount, _) in meant.items() if side == "debit")
         # What stays reserved must balance by itself.
-        uneven = sum(_signed(one) for one in covered) != 0
-        above = _exceeds(deed, meant) and (uneven or deed.limit == deed.held)
+        uneven = sum(signed(one) for one in covered) != 0
+        above = exceeds(deed, meant) and (uneven or deed.limit == deed.held)
         beyond = not meant or above or deed.captured + asked > deed.limit
         self._refuse_if(beyond, posted, "capture_exceeds_hold")
         self._check_entries(posted)
@@ -324,7 +234,7 @@ class Reference:
         for one in covered:
             rest[one.address, one.direction] -= one.amount_minor
         if command.final:
-            covered += _all_left(Deed(rest), "release")
+            covered += all_left(Deed(rest), "release")
         postings = covered + [one for one in posted if one.verb == "post"]
         self._move(postings)
         self._lessen(deed, covered)
@@ -333,14 +243,14 @@ class Reference:
         no_more = deed.limit <= max(deed.held, deed.captured)
         done = no_more and not any(deed.left.values())
         deed.status = "captured" if command.final or done else "open"
-        self.state.deeds[self.position + 1] = Deed(_sides(posted))
+        self.state.deeds[self.position + 1] = Deed(sides(posted))
         return self._write("capture", command.key, command.hold, postings=postings)
 
     def _release(self, command: Release) -> Line:
         deed = self._open_hold(command.hold)
-        meant = _meant(deed, command.amount_minor, command.entries, "capture_exceeds_hold")
-        postings = _moved(meant, "release")
-        self._refuse_if(_exceeds(deed, meant), postings, "capture_exceeds_hold")
+        meant = meant_parts(deed, command.amount_minor, command.entries, "capture_exceeds_hold")
+        postings = moved_parts(meant, "release")
+        self._refuse_if(exceeds(deed, meant), postings, "capture_exceeds_hold")
         self._move(postings)
         self._lessen(deed, postings)
         deed.status = "open" if any(deed.left.values()) else "released"
@@ -353,13 +263,13 @@ class Reference:
         if not any(deed.left.values()):
             raise Refuse("already_reversed")
         exceeded = "reversal_exceeds_original"
-        meant = _meant(deed, command.amount_minor, command.entries, exceeded)
-        postings = [one._replace(direction=_other(one.direction)) for one in _moved(meant)]
-        self._refuse_if(_exceeds(deed, meant), postings, exceeded)
+        meant = meant_parts(deed, command.amount_minor, command.entries, exceeded)
+        postings = [one._replace(direction=other_side(one.direction)) for one in moved_parts(meant)]
+        self._refuse_if(exceeds(deed, meant), postings, exceeded)
         self._move(postings, override=command.override_limits)
         for side, (amount, _) in meant.items():
             deed.left[side] -= amount
-        self.state.deeds[self.position + 1] = Deed(_sides(postings))
+        self.state.deeds[self.position + 1] = Deed(sides(postings))
         return self._write("reversal", command.key, command.transaction, postings=postings)
 
     def _refuse_if(self, beyond: bool, postings: Sequence[Posting], code: str) -> None:
@@ -416,79 +326,7 @@ class Reference:
             asset = self.state.books[one.address].asset
             if one.asset not in (None, asset):
                 raise Refuse("asset_mismatch")
-            sums[asset] += _signed(one)
+            sums[asset] += signed(one)
         if any(sums.values()):
             exchange = len(postings) == len(sums) == 2
             raise Refuse("asset_mismatch" if exchange else "unbalanced")
-
-
-def _signed(posting: Posting) -> int:
-    return posting.amount_minor if posting.direction == "debit" else -posting.amount_minor
-
-
-def _captured(deed: Deed, meant: "Meant") -> tuple[list[Posting], list[Posting]]:
-    """What a capture posts, and what of that the hold covers."""
-    posted, covered = [], []
-    for side, (amount, asset) in meant.items():
-        inside = min(amount, deed.left[side])
-        if inside:
-            covered.append(Posting(side[0], "capture", side[1], inside, asset))
-        if amount > inside:
-            posted.append(Posting(side[0], "post", side[1], amount - inside, asset))
-    return covered + posted, covered
-
-
-def _exceeds(deed: Deed, meant: "Meant") -> bool:
-    return any(amount > deed.left[side] for side, (amount, _) in meant.items())
-
-
-def _other(direction: str) -> str:
-    return "credit" if direction == "debit" else "debit"
-
-
-def _asked(entries: Iterable[RequestedEntry], verb: str) -> list[Posting]:
-    return [
-        Posting(entry.address, verb, entry.direction.value, entry.amount_minor, entry.asset)
-        for entry in entries
-    ]
-
-
-def _sides(postings: Iterable[Posting]) -> dict[Side, int]:
-    sums: Counter[Side] = Counter()
-    for one in postings:
-        sums[one.address, one.direction] += one.amount_minor
-    return dict(sums)
-
-
-def _all_left(deed: Deed, verb: str) -> list[Posting]:
-    return [Posting(*(side[0], verb, side[1]), left) for side, left in deed.left.items() if left]
-
-
-type Meant = dict[Side, tuple[int, str | None]]
-
-
-def _meant(
-    deed: Deed, amount: int | None, entries: tuple[RequestedEntry, ...] | None, exceeded: str
-) -> Meant:
-    """Which part is meant: all that is left, an amount of two sides, or named entries."""
-    if entries is None and amount is None:
-        return {side: (left, None) for side, left in deed.left.items() if left}
-    if entries is None:
-        if len(deed.left) != 2:
-            raise Refuse("malformed")
-        return {side: (cast("int", amount), None) for side in deed.left}
-    meant: Meant = {}
-    for entry in entries:
-        side = (entry.address, entry.direction.value)
-        if side not in deed.left:
-            raise Refuse(exceeded)
-        so_far, asset = meant.get(side, (0, None))
-        meant[side] = (so_far + entry.amount_minor, entry.asset or asset)
-    return meant
-
-
-def _moved(meant: Meant, verb: str = "post") -> list[Posting]:
-    return [
-        Posting(address, verb, direction, amount, asset)
-        for (address, direction), (amount, asset) in meant.items()
-    ]

@@ -4,9 +4,12 @@ from collections import Counter
 from dataclasses import astuple
 from typing import Any
 
-from tests.property.ledger.reference import Line, Reference
+from tests.property.ledger.deeds import Line
+from tests.property.ledger.reference import Reference
 
 from tandem.ledger.api import Refused
+from tandem.ledger.core.commands import AtomicBatch, Command
+from tandem.ledger.core.records import Record
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.times import from_us
 
@@ -127,3 +130,36 @@ async def shown_trial_balance(ledger: LocalLedger, at_position: int | None) -> S
     """What a ledger says of the same."""
     seen = await ledger.trial_balance(at_position=at_position)
     return (seen.position, tuple(astuple(line) for line in seen.lines))
+
+
+async def outcome(ledger: LocalLedger, command: Command) -> Seen:
+    """What a ledger answers to one command."""
+    try:
+        if isinstance(command, AtomicBatch):
+            receipts = await ledger.submit_batch(
+                command.commands, mode="atomic", idempotency_key=command.key
+            )
+            position = receipts[0].position
+            assert position is not None
+            return (position - 1, None, receipts[0].replayed, receipts)
+        record = await ledger.execute(command)
+    except Refused as refused:
+        return (None, refused.code.value, refused.replayed, refused.refusal)
+    return (record.position, None, record.replayed, record)
+
+
+def as_line(record: Record) -> Line:
+    """A record of the log as the reference writes it; the order of its entries left out."""
+    postings = [
+        (entry.address, entry.effect.verb, entry.effect.direction.value, entry.amount_minor)
+        for entry in record.entries
+    ]
+    return Line(
+        record.position,
+        record.recorded_at_us,
+        record.kind.value,
+        record.key,
+        record.parent,
+        None if record.refusal is None else record.refusal.code.value,
+        tuple(sorted(postings)),  # type: ignore[arg-type]  # compared, not used
+    )

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import random
 from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -18,32 +17,29 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.property.ledger import sights
-from tests.property.ledger.drawing import EUR, EVERYBODY, JPY, KINDS, VAULTS, single_commands
-from tests.property.ledger.reference import Line, Reference, Told
+from tests.property.ledger.deeds import Told
+from tests.property.ledger.drawing import EUR, EVERYBODY, KINDS, opening, single_commands
+from tests.property.ledger.reference import Reference
+from tests.property.ledger.sights import as_line, outcome
 from tests.support.clock import VirtualClock
+from tests.support.doors import open_store
 
-from tandem.ledger import commands
-from tandem.ledger.api import RecordPage, Refused
+from tandem.ledger.api import RecordPage
 from tandem.ledger.core.canonical import decode
 from tandem.ledger.core.commands import AtomicBatch, Command, SingleCommand
-from tandem.ledger.core.records import Record
-from tandem.ledger.embedded import ROLE
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.memory import MemoryStore
 from tandem.ledger.storage.port import LedgerStore
 from tandem.ledger.storage.postgres import PostgresStore
-from tandem.platform.database import migrate, open_pool
+from tandem.platform.database import migrate
 
 EXAMPLES = 10
 STEPS = 40
 COMMANDS_AT_LEAST = 2_000
 MINUTE_US = 60_000_000
-CENTURY_US = 100 * 366 * 24 * 60 * MINUTE_US
 LOOK_EVERY = 7
 STEP_TIMEOUT_S = 20.0
-
-type Outcome = tuple[Any, ...]
 
 
 class Stage:
@@ -58,57 +54,15 @@ class Stage:
 
 @pytest.fixture
 def stage(database_uri: str) -> Iterator[Stage]:
-    """A stage on a fresh database; the virtual clock may be a century from the database's."""
+    """A stage on a fresh database, whose store takes any clock."""
     migrate(database_uri, "tandem.ledger.storage:migrations", "ledger")
     with asyncio.Runner() as runner:
-        pools = AsyncExitStack()
-
-        async def open_store() -> PostgresStore:
-            reads, writes = [
-                await pools.enter_async_context(
-                    await open_pool(database_uri, role=ROLE, min_size=2, max_size=4, name=name)
-                )
-                for name in ("reads", "writes")
-            ]
-            return PostgresStore(reads, writes, max_clock_skew_us=CENTURY_US)
-
+        opening_store = open_store(database_uri)
+        store = runner.run(opening_store.__aenter__())
         try:
-            yield Stage(runner, runner.run(open_store()))
+            yield Stage(runner, store)
         finally:
-            runner.run(pools.aclose())
-
-
-async def outcome(ledger: LocalLedger, command: Command) -> Outcome:
-    """What a ledger answers to one command."""
-    try:
-        if isinstance(command, AtomicBatch):
-            receipts = await ledger.submit_batch(
-                command.commands, mode="atomic", idempotency_key=command.key
-            )
-            position = receipts[0].position
-            assert position is not None
-            return (position - 1, None, receipts[0].replayed, receipts)
-        record = await ledger.execute(command)
-    except Refused as refused:
-        return (None, refused.code.value, refused.replayed, refused.refusal)
-    return (record.position, None, record.replayed, record)
-
-
-def as_line(record: Record) -> Line:
-    """A record of the log as the reference writes it; the order of its entries left out."""
-    postings = [
-        (entry.address, entry.effect.verb, entry.effect.direction.value, entry.amount_minor)
-        for entry in record.entries
-    ]
-    return Line(
-        record.position,
-        record.recorded_at_us,
-        record.kind.value,
-        record.key,
-        record.parent,
-        None if record.refusal is None else record.refusal.code.value,
-        tuple(sorted(postings)),  # type: ignore[arg-type]  # compared, not used
-    )
+            runner.run(opening_store.__aexit__(None, None, None))
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -301,7 +255,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.move_clock(0)
         self.run(self._start())
         self.run(self._rest())
-        self.submit_independent(_opening())
+        self.submit_independent(opening())
         self.stage.commands -= len(self.sent)
 
     def draw(self, data: st.DataObject, kind: str, key: str | None) -> SingleCommand:
@@ -406,37 +360,6 @@ class LedgerMachine(RuleBasedStateMachine):
             assert one.records == self.reference.position
         finally:
             self.run(self._stop())
-
-
-def _opening() -> list[SingleCommand]:
-    numbers = itertools.count(1)
-
-    def key() -> str:
-        return f"opening-{next(numbers)}"
-
-    made: list[SingleCommand] = [
-        commands.open_account(
-            address,
-            asset="JPY/0" if address in JPY else "EUR/2",
-            account_class={"revenue": "income", "void": "liability"}.get(address, "asset")
-            if not address.startswith("wallets")
-            else "liability",
-            min_balance_minor=0 if address.startswith("wallets") else None,
-            max_balance_minor=500 if address == "wallets:carol" else None,
-            idempotency_key=key(),
-        )
-        for address in (*EUR, *JPY, *VAULTS)
-    ]
-    made += [
-        commands.transfer(
-            debit_account="till" if wallet == "wallets:dora" else "cash",
-            credit_account=wallet,
-            amount_minor=300,
-            idempotency_key=key(),
-        )
-        for wallet in (*EUR[1:4], "wallets:dora")
-    ]
-    return made
 
 
 def test_both_stores_and_the_reference_agree(stage: Stage) -> None:

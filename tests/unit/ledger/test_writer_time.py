@@ -25,6 +25,8 @@ from tandem.ledger.local import LocalLedger
 
 pytestmark = pytest.mark.anyio
 
+END = datetime.max.replace(tzinfo=UTC)
+
 
 async def test_a_hold_expires_while_its_capture_queues(
     gated: LocalLedger, store: GatedStore, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
@@ -140,6 +142,62 @@ async def test_many_holds_are_about_to_expire(
         await spend(ledger, 30, "rest")
         assert len((await ledger.records(kind="expiry")).items) == 60
         assert (await ledger.verify()).holds
+
+
+class TickingClock(VirtualClock):
+    """A clock that goes on a little whenever somebody looks."""
+
+    tick_us = 0
+
+    def __call__(self) -> int:
+        """Read the clock."""
+        self.now_us += self.tick_us
+        return self.now_us
+
+
+@pytest.mark.parametrize("window", [7, 1_000])
+async def test_time_goes_on_within_a_batch(monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+    """Holds that expire between two commands of one batch are written down between them."""
+    _small_expiries(monkeypatch, 3, window)
+    clock = TickingClock()
+    store = GatedStore(clock)
+    async with in_process(store, clock, "ticking") as ledger:
+        await open_usual(ledger)
+        await fund(ledger, "wallets:a", 60)
+        await _many_holds(ledger, clock, [0.1 + number / 100 for number in range(60)])
+    clock.tick_us = 10_000
+    async with in_process(store, clock, "ticking") as ledger:
+        for turn in range(3):
+            receipts = await ledger.submit_batch(
+                [
+                    commands.transfer(
+                        debit_account="cash",
+                        credit_account="wallets:b",
+                        amount_minor=1,
+                        idempotency_key=f"key-{turn}-{number}",
+                    )
+                    for number in range(40)
+                ]
+            )
+            assert all(receipt.refusal is None for receipt in receipts)
+        clock.tick_us = 0
+        page = await ledger.records(limit=1_000)
+        assert (await ledger.verify()).holds
+    open_until = {one.position: one.expires_at for one in page.items if one.kind == "hold"}
+    for record in page.items:
+        if record.kind == "expiry":
+            assert record.parent is not None
+            expires_at = open_until.pop(record.parent)
+            assert expires_at is not None
+            assert expires_at <= record.recorded_at
+        else:
+            overdue = [
+                position
+                for position, expires_at in open_until.items()
+                if position < record.position and (expires_at or END) <= record.recorded_at
+            ]
+            assert overdue == [], record
+    assert len(open_until) < 30
 
 
 async def test_windows_are_loaded_once(
