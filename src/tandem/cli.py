@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from tandem.platform.errors import PlatformError, SettingsError
+from tandem.platform.processes import end_process
 
 if TYPE_CHECKING:
     from tandem.platform.auth import ApiKeys
@@ -56,6 +57,7 @@ def serve(
 
     settings = _settings(host=host, port=port, data_directory=data_directory, ledger=ledger)
     _run(serve_until_stopped(settings, _announce))
+    end_process(0)
 
 
 @app.command()
@@ -80,6 +82,7 @@ def sandbox(
     from tandem.sandbox.main import run
 
     run(port=port, valhalla_url=valhalla_url, seed=seed)
+    end_process(0)
 
 
 @keys_app.command("create")
@@ -199,7 +202,7 @@ def _with_keys(data_directory: Path | None, work: Callable[["ApiKeys"], Awaitabl
 
 def _fail(error: Exception, exit_code: int) -> NoReturn:
     typer.echo(f"tandem: {error}", err=True)
-    sys.exit(exit_code)
+    end_process(exit_code)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ from tests.support.clock import VirtualClock
 from tests.support.doors import account, fund, in_process, open_accounts, open_usual, refused
 
 from tandem.ledger import api, commands
-from tandem.ledger.embedded import ROLE
 from tandem.ledger.local import LocalLedger
-from tandem.ledger.storage.postgres import PostgresStore
+from tandem.ledger.storage.postgres import ROLE, PostgresStore
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ virtual clock; the server goes by the real one.
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -23,19 +23,18 @@ from tandem.ledger import api, commands, service
 from tandem.ledger.client import LedgerClient
 from tandem.ledger.core.commands import OpenAccount
 from tandem.ledger.core.refusals import HTTP_STATUS
-from tandem.ledger.embedded import ROLE
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.memory import MemoryStore
-from tandem.ledger.storage.postgres import PostgresStore
+from tandem.ledger.storage.postgres import PostgresStore, open_store
 from tandem.platform.auth import ApiKeys, Permission
 from tandem.platform.config import Settings
-from tandem.platform.database import migrate, open_pool
+from tandem.platform.database import migrate
 from tandem.platform.http.serving import HttpServer
 from tandem.server import open_application
 
 _TIMEOUT_S = 30.0
-_ANY_SKEW_US = 2**62
+ANY_SKEW_US = 2**62
 _MANY_LEDGERS = 100_000
 
 STORES = ("memory", "postgres")
@@ -63,25 +62,10 @@ def ledger_database(postgres_uri: str) -> Iterator[str]:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
 
 
-@asynccontextmanager
-async def open_store(
-    conninfo: str, *, max_clock_skew_us: int = _ANY_SKEW_US
-) -> AsyncIterator[PostgresStore]:
-    """Open a store on a migrated database, acting as the restricted role."""
-    async with AsyncExitStack() as stack:
-        pools = [
-            await stack.enter_async_context(
-                await open_pool(conninfo, role=ROLE, min_size=1, max_size=4, name=name)
-            )
-            for name in ("test reads", "test writes")
-        ]
-        yield PostgresStore(pools[0], pools[1], max_clock_skew_us=max_clock_skew_us)
-
-
 @pytest.fixture(scope="session")
 async def postgres_store(ledger_database: str) -> AsyncIterator[PostgresStore]:
     """The PostgreSQL store, which takes any clock."""
-    async with open_store(ledger_database) as store:
+    async with open_store(ledger_database, max_clock_skew_us=ANY_SKEW_US) as store:
         yield store
 
 

@@ -78,7 +78,11 @@ class FaultProxy:
         assert task is not None
         self._sessions.add(task)
         task.add_done_callback(self._sessions.discard)
-        up_reader, up_writer = await self._connect()
+        try:
+            up_reader, up_writer = await self._connect()
+        except BaseException:
+            writer.close()
+            raise
         session = _Session(self, self._watched)
         ways = [
             asyncio.create_task(session.to_server(reader, up_writer)),
@@ -87,11 +91,13 @@ class FaultProxy:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            # Closed before anything is awaited: the proxy's end may cancel this very end.
+            for end in (writer, up_writer):
+                end.close()
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
             for end in (writer, up_writer):
-                end.close()
                 with suppress(OSError):
                     await end.wait_closed()
 

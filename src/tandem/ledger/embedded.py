@@ -7,14 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from tandem.ledger.core.limits import READ_POOL_SIZE
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
-from tandem.ledger.storage.postgres import PostgresStore
-from tandem.platform.database import migrate, open_pool
+from tandem.ledger.storage.postgres import open_store
+from tandem.platform.database import migrate
 from tandem.platform.embedded import EmbeddedPostgres
 
-ROLE: Final = "tandem_ledger"
 _SCHEMES: Final = ("postgresql://", "postgres://")
 
 
@@ -29,21 +27,12 @@ async def open_service(
 ) -> AsyncIterator[LedgerService]:
     """Bring the schema up to date and serve the ledgers of a database. Drains on the way out."""
     await asyncio.to_thread(migrate, conninfo, "tandem.ledger.storage:migrations", "ledger")
-    async with AsyncExitStack() as stack:
-        # Two pools: an append under the head's lock needs reads too, and must never wait for them.
-        reads = await stack.enter_async_context(
-            await open_pool(
-                conninfo, role=ROLE, min_size=2, max_size=READ_POOL_SIZE, name="tandem reads"
-            )
-        )
-        writes = await stack.enter_async_context(
-            await open_pool(
-                conninfo, role=ROLE, min_size=1, max_size=READ_POOL_SIZE, name="tandem writes"
-            )
-        )
-        service = LedgerService(PostgresStore(reads, writes, **options), clock)
-        stack.push_async_callback(service.close)
-        yield service
+    async with open_store(conninfo, **options) as store:
+        service = LedgerService(store, clock)
+        try:
+            yield service
+        finally:
+            await service.close()
 
 
 @asynccontextmanager

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 from tandem.ledger.core.accounts import Account, parse_asset
 from tandem.ledger.core.canonical import decode, encode_with_columns
-from tandem.ledger.core.commands import AtomicBatch, Command, Post
+from tandem.ledger.core.commands import AtomicBatch, Command
 from tandem.ledger.core.decide import Outcome, decide, expire
-from tandem.ledger.core.decide.transfer import written_transfer
+from tandem.ledger.core.decide.transfer import Written, write_transfers
 from tandem.ledger.core.expiry import Due, ExpiryQueue
 from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.limits import (
@@ -27,7 +27,7 @@ from tandem.ledger.core.limits import (
     MAX_EXPIRIES_PER_APPEND,
     MAX_FOLLOWED_RECORDS,
 )
-from tandem.ledger.core.merkle import TILE_HASHES, TILE_HEIGHT, Tile, Tree, leaf_hash, tile_root
+from tandem.ledger.core.merkle import TILE_HASHES, TILE_HEIGHT, Tree, leaf_hash, tile_root
 from tandem.ledger.core.parents import fold
 from tandem.ledger.core.records import ZERO, Record
 from tandem.ledger.core.state import Needs, State, needs
@@ -58,11 +58,13 @@ class Batch:
     def __init__(self, before: Head, tree: Tree) -> None:
         self.before = before
         self.tree = tree.copy()
-        self.records: list[Record] = []
-        self.bodies: list[str] = []
-        self.entry_lines: list[str] = []
-        self.tiles: list[Tile] = []
+        self.written = Written([], [], [])
         self.sealed: Append | None = None
+
+    @property
+    def records(self) -> list[Record]:
+        """What was decided so far."""
+        return self.written.records
 
     def add(self, record: Record, accounts: Mapping[str, Account | None]) -> None:
         """Take a decided record in; `accounts` are those of its entries."""
@@ -72,21 +74,16 @@ class Batch:
             account = accounts[record.entries[leg][0]]
             assert account is not None
             lines.append(f"{account.number},{record.position},{leg},{numbers}")
-        self.add_written(record, body, lines)
-
-    def add_written(self, record: Record, body: str, entry_lines: Sequence[str]) -> None:
-        """Take a decided record in whose text is written already."""
-        self.records.append(record)
-        self.bodies.append(body)
-        self.entry_lines += entry_lines
-        filled = self.tree.append(leaf_hash(body.encode()))
-        if filled:
-            self.tiles += filled
+        self.written.records.append(record)
+        self.written.bodies.append(body)
+        self.written.entry_lines.extend(lines)
 
     def seal(self) -> Append:
         """Close the batch; it takes no more records."""
-        last = self.records[-1]
-        changes = [record for record in self.records if record.account is not None]
+        records, bodies, entry_lines = self.written
+        tiles = self.tree.extend([leaf_hash(body.encode()) for body in bodies])
+        last = records[-1]
+        changes = [record for record in records if record.account is not None]
         opened = {
             record.account.number: record.account
             for record in changes
@@ -106,12 +103,12 @@ class Batch:
                 next_account_number=next_number,
                 frontier=self.tree.frontier,
             ),
-            self.records,
-            self.bodies,
-            self.entry_lines,
+            records,
+            bodies,
+            entry_lines,
             list(opened.values()),
             list(updated.values()),
-            self.tiles,
+            tiles,
         )
         return self.sealed
 
@@ -185,22 +182,44 @@ class WorkingCopy:
         if not commands:
             self._sweep(batch, 0)
         decisions: list[Decision] = []
-        for start in range(0, len(commands), DECIDE_CHUNK_COMMANDS):
-            if start:
+        while len(decisions) < len(commands):
+            if decisions:
                 await asyncio.sleep(0)  # others on this event loop want their turn too
-            for command in commands[start : start + DECIDE_CHUNK_COMMANDS]:
-                decision = self._decide_one(batch, command)
-                if isinstance(decision, _NotLoaded):
-                    # Usually all is cached; so the look for what is not comes second.
-                    await self._prepare()
-                    await self._load(commands[len(decisions) :])
-                    decision = self._decide_one(batch, command)
-                if isinstance(decision, _NotLoaded):
-                    decision = Fault(decision.error)
-                if isinstance(decision, Fault):
-                    _log.error("a command crashed the decision", exc_info=decision.error)
-                decisions.append(decision)
+            chunk = commands[len(decisions) : len(decisions) + DECIDE_CHUNK_COMMANDS]
+            while chunk:
+                run = self._write_run(batch, chunk)
+                decisions += run
+                chunk = chunk[len(run) :]
+                if chunk:
+                    decision = await self._decide_surely(batch, commands[len(decisions) :])
+                    decisions.append(decision)
+                    chunk = chunk[1:]
         return decisions
+
+    def _write_run(self, batch: Batch, commands: Sequence[Command]) -> list[Decision]:
+        """Decide the usual transfers that these begin with; none of them may see a hold expire."""
+        try:
+            now_us = self._sweep(batch, 0)
+        except KeyError:
+            return []
+        next_us = self.expiry.next_us()
+        last_us = self._until_us if next_us is None else min(self._until_us, next_us - 1)
+        count = write_transfers(self.state, commands, now_us, max(now_us, last_us), batch.written)
+        return [(record,) for record in batch.records[len(batch.records) - count :]]
+
+    async def _decide_surely(self, batch: Batch, commands: Sequence[Command]) -> Decision:
+        """Decide the first; where what it needs is not loaded, load what all of them need."""
+        decision = self._decide_one(batch, commands[0])
+        if isinstance(decision, _NotLoaded):
+            # Usually all is cached; so the look for what is not comes second.
+            await self._prepare()
+            await self._load(commands)
+            decision = self._decide_one(batch, commands[0])
+        if isinstance(decision, _NotLoaded):
+            decision = Fault(decision.error)
+        if isinstance(decision, Fault):
+            _log.error("a command crashed the decision", exc_info=decision.error)
+        return decision
 
     def _time_us(self) -> int:
         """The time of the next record: the clock's, or just after the last record's.
@@ -211,15 +230,7 @@ class WorkingCopy:
 
     def _decide_one(self, batch: Batch, command: Command) -> "Decision | _NotLoaded":
         try:
-            if type(command) is Post:
-                now_us = self._sweep(batch, 0)
-                written = written_transfer(self.state, command, now_us)
-                if written is not None:
-                    self.state.apply(written.record)
-                    batch.add_written(*written)
-                    return (written.record,)
-            else:
-                now_us = self._sweep(batch, _span_us(command))
+            now_us = self._sweep(batch, _span_us(command))
             outcome = decide(self.state, command, now_us)
         except KeyError as error:
             return _NotLoaded(error)

@@ -21,6 +21,7 @@ from tandem.ledger.core.limits import (
     MAX_APPEND_ATTEMPTS,
     MAX_QUEUED_WEIGHT,
     MAX_WEIGHT_PER_APPEND,
+    PROMPT_WEIGHT,
     RETRY_PAUSE_MS,
 )
 from tandem.ledger.core.records import Record
@@ -208,12 +209,18 @@ class Writer:
                 work.decisions.append(decisions)
 
     def _take_queued(self, weight: int) -> list[_Submission]:
-        """Take what fits into a batch of this weight; an empty batch takes at least one."""
+        """Take what fits into a batch of this weight; an empty batch takes at least one.
+
+        While nothing is being written a smaller batch goes off, and the next is decided meanwhile;
+        else callers who were answered together would come and wait together for ever.
+        """
+        idle = self._flight is None or self._flight.done()
+        fits = PROMPT_WEIGHT if idle else MAX_WEIGHT_PER_APPEND
         taken: list[_Submission] = []
         self._wake.clear()
         while self._queue:
             weight += self._queue[0].weight
-            if weight > MAX_WEIGHT_PER_APPEND and weight > self._queue[0].weight:
+            if weight > fits and weight > self._queue[0].weight:
                 break
             submission = self._queue.popleft()
             self._queued -= submission.weight

@@ -18,7 +18,7 @@ from tandem.ledger.api import Receipt, RefusalCode
 from tandem.ledger.core.limits import MAX_APPEND_ATTEMPTS
 from tandem.ledger.embedded import open_service
 from tandem.ledger.local import LocalLedger
-from tandem.ledger.storage.postgres import SMALL_APPEND_RECORDS
+from tandem.ledger.storage.postgres_appends import SMALL_APPEND_RECORDS
 from tandem.ledger.storage.queries import query
 
 pytestmark = pytest.mark.anyio

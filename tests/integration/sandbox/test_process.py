@@ -34,7 +34,7 @@ def test_made_up_credentials_work_and_the_end_is_clean(valhalla_url: str, tmp_pa
         answer = httpx2.post(f"{url}/v2/oauth2/token", data=form, auth=credentials)
         assert answer.status_code == 200
     finally:
-        assert process.stop() == 0
+        assert process.stop() == 0, process.log_tail()
     assert "Traceback" not in log.read_text()
 
 

@@ -22,7 +22,7 @@ from tests.property.ledger.drawing import EUR, EVERYBODY, KINDS, opening, single
 from tests.property.ledger.reference import Reference
 from tests.property.ledger.sights import as_line, outcome
 from tests.support.clock import VirtualClock
-from tests.support.doors import open_store
+from tests.support.doors import ANY_SKEW_US
 
 from tandem.ledger.api import RecordPage
 from tandem.ledger.core.canonical import decode
@@ -31,7 +31,7 @@ from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.memory import MemoryStore
 from tandem.ledger.storage.port import LedgerStore
-from tandem.ledger.storage.postgres import PostgresStore
+from tandem.ledger.storage.postgres import PostgresStore, open_store
 from tandem.platform.database import migrate
 
 EXAMPLES = 10
@@ -57,7 +57,7 @@ def stage(database_uri: str) -> Iterator[Stage]:
     """A stage on a fresh database, whose store takes any clock."""
     migrate(database_uri, "tandem.ledger.storage:migrations", "ledger")
     with asyncio.Runner() as runner:
-        opening_store = open_store(database_uri)
+        opening_store = open_store(database_uri, max_clock_skew_us=ANY_SKEW_US)
         store = runner.run(opening_store.__aenter__())
         try:
             yield Stage(runner, store)

@@ -112,3 +112,27 @@ def test_upper_tiles_are_of_tile_roots() -> None:
     assert (high.level, high.tile_index) == (1, 0)
     assert high.hashes == b"".join(roots)
     assert tree.frontier == tree.root() == tile_root(high.hashes)
+
+
+@given(st.lists(st.integers(0, 700), max_size=6))
+def test_leaves_by_the_many(sizes: list[int]) -> None:
+    """Adding leaves in pieces gives the frontier and the tiles of adding them one by one."""
+    tree, tiles, start = Tree(), list[Tile](), 0
+    leaves = _LEAVES * 4
+    for size in sizes:
+        tiles += tree.extend(leaves[start : start + size])
+        start += size
+    other, others = Tree(), list[Tile]()
+    for leaf in leaves[:start]:
+        others += other.append(leaf)
+    assert (tree.size, tree.frontier, tiles) == (other.size, other.frontier, others)
+
+
+def test_leaves_by_the_many_fill_a_tile_of_tiles() -> None:
+    """The second level's tile is filled and closed by a whole tile as by a single leaf."""
+    leaves = [leaf_hash(str(number).encode()) for number in range(TILE_HASHES**2 + 1)]
+    tree, other = Tree(), Tree()
+    tiles = tree.extend(leaves)
+    others = [tile for leaf in leaves for tile in other.append(leaf)]
+    assert (tree.frontier, tiles) == (other.frontier, others)
+    assert [tile.level for tile in tiles].count(1) == 1

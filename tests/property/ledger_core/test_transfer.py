@@ -1,5 +1,7 @@
 """The short way of deciding a transfer is the long way, or it stands aside."""
 
+from copy import deepcopy
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +10,7 @@ from tandem.ledger.core.accounts import Account, AccountClass, AccountStatus
 from tandem.ledger.core.canonical import encode_with_columns
 from tandem.ledger.core.commands import Post
 from tandem.ledger.core.decide import decide
-from tandem.ledger.core.decide.transfer import written_transfer
+from tandem.ledger.core.decide.transfer import Written, write_transfers
 from tandem.ledger.core.limits import MAX_AMOUNT_MINOR
 from tandem.ledger.core.records import Balance
 from tandem.ledger.core.state import State
@@ -38,6 +40,8 @@ def _accounts(draw: st.DrawFn, address: str, number: int) -> Account:
 @st.composite
 def _states(draw: st.DrawFn) -> State:
     state = State(position=41, recorded_at_us=1_000, next_account_number=9)
+    if draw(st.booleans()):
+        state.parents[42] = None  # somebody asked for what was not there yet
     for number, address in enumerate(_ADDRESSES, start=1):
         state.accounts[address] = draw(st.none() | _accounts(address, number))
         state.balances[address] = Balance(*draw(st.tuples(*[_totals] * 4)))
@@ -59,24 +63,34 @@ def _posts(draw: st.DrawFn) -> Post:
         entries[1] = (entries[1][0], entries[1][1], entries[0][2], entries[1][3])
     reference = draw(st.sampled_from([None, None, "r"]))
     metadata = draw(st.sampled_from([None, None, {"k": "v"}]))
-    return intake.post(draw(st.sampled_from(['k"1', "k\\2"])), entries, reference, metadata)
+    return intake.post(
+        draw(st.sampled_from(['k"1', "k\\2", "k3", "k4", "k5"])), entries, reference, metadata
+    )
 
 
-@given(_states(), _posts())
-def test_same_record_and_text(state: State, command: Post) -> None:
-    """What the short way writes is what the general decision and encoding write."""
-    written = written_transfer(state, command, 2_000)
-    if written is None:
-        return
-    (record,) = decide(state, command, 2_000)  # type: ignore[misc]  # it decided, so no refusal
+def _the_long_way(state: State, command: Post, now_us: int, onto: Written) -> None:
+    (record,) = decide(state, command, now_us)  # type: ignore[misc]  # it decided, so no refusal
     body, columns = encode_with_columns(record)
-    assert written.record == record
-    assert written.body == body
-    numbers = [account.number for entry in record.entries if (account := state.accounts[entry[0]])]
-    assert list(written.entry_lines) == [
-        f"{number},42,{leg},{column}"
-        for leg, (number, column) in enumerate(zip(numbers, columns, strict=True))
-    ]
+    onto.records.append(record)
+    onto.bodies.append(body)
+    for leg, (entry, column) in enumerate(zip(record.entries, columns, strict=True)):
+        account = state.accounts[entry.address]
+        assert account is not None
+        onto.entry_lines.append(f"{account.number},{record.position},{leg},{column}")
+    state.apply(record)
+
+
+@given(_states(), st.lists(_posts(), max_size=8), st.integers(2_000, 2_010))
+def test_same_records_texts_and_state(state: State, posts: list[Post], last_us: int) -> None:
+    """What the short way writes of a run is what deciding, encoding and applying each would."""
+    other, written, expected = deepcopy(state), Written([], [], []), Written([], [], [])
+    count = write_transfers(state, posts, 2_000, last_us, written)
+    for number, command in enumerate(posts[:count]):
+        _the_long_way(other, command, 2_000 + number, expected)
+    assert written == expected
+    for name in State.__slots__:
+        assert getattr(state, name) == getattr(other, name), name
+    assert all(record.recorded_at_us <= last_us for record in written.records)
 
 
 def test_usual_transfer_goes_the_short_way() -> None:
@@ -96,4 +110,5 @@ def test_usual_transfer_goes_the_short_way() -> None:
             1,
         )
         state.balances[address] = Balance(0, 0, 0, 0)
-    assert written_transfer(state, intake.transfer("k", "a", "b", 5), 2_000) is not None
+    transfers = [intake.transfer(f"k{number}", "a", "b", 5) for number in range(3)]
+    assert write_transfers(state, transfers, 2_000, 3_000, Written([], [], [])) == 3

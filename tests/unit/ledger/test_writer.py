@@ -200,7 +200,7 @@ async def test_a_fault_outside_the_decision_leaves_nobody_waiting(
         raise ZeroDivisionError
 
     with monkeypatch.context() as fault:
-        fault.setattr(working.Batch, "add_written", broken)
+        fault.setattr(working.Batch, "add", broken)
         writes = [started(spend(gated, 1, f"key-{number}")) for number in range(3)]
         for answer in await answers_of(writes):
             assert isinstance(answer, api.Refused)

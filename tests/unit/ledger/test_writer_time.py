@@ -13,7 +13,6 @@ from tests.support.doors import (
     fund,
     head,
     in_process,
-    open_store,
     open_usual,
     refused,
 )
@@ -22,6 +21,7 @@ from tests.unit.ledger.gates import PATIENCE_S, GatedStore, answers_of, quiet, s
 from tandem.ledger import api, commands, working, writer
 from tandem.ledger.core import expiry
 from tandem.ledger.local import LocalLedger
+from tandem.ledger.storage.postgres import open_store
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +33,7 @@ async def test_a_hold_expires_while_its_capture_queues(
 ) -> None:
     """It is the time of the decision that counts, not that of the call."""
     monkeypatch.setattr(writer, "MAX_WEIGHT_PER_APPEND", 2)
+    monkeypatch.setattr(writer, "PROMPT_WEIGHT", 2)
     hold = await gated.hold(
         [api.debit("wallets:a", 10), api.credit("wallets:b", 10)],
         expires_at=clock.after(60),

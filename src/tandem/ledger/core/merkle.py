@@ -4,6 +4,7 @@ Leaf = SHA-256(0x00 ‖ canonical bytes), node = SHA-256(0x01 ‖ left ‖ right
 one hash for every set bit of the size; a tile holds 256 hashes of one level and never changes.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple, Self
 
@@ -65,7 +66,39 @@ class Tree:
     def append(self, leaf: bytes) -> list[Tile]:
         """Add a leaf hash; return the tiles that it filled."""
         tiles = self._extend_tile(0, leaf)
-        frontier, carried, node, height = self._frontier, self.size, leaf, 0
+        tiles += self._carry(leaf, 0)
+        self.size += 1
+        return tiles
+
+    def extend(self, leaves: Sequence[bytes]) -> list[Tile]:
+        """Add leaf hashes, whole tiles at a time where it can; return the tiles they filled."""
+        tiles: list[Tile] = []
+        if not self._partial:
+            self._partial.append([])
+        start = 0
+        while start < len(leaves):
+            if self.size % TILE_HASHES or len(leaves) - start < TILE_HASHES:
+                tiles += self.append(leaves[start])
+                start += 1
+                continue
+            whole = leaves[start : start + TILE_HASHES]
+            tiles.append(Tile(0, self.size >> TILE_HEIGHT, b"".join(whole)))
+            self.size += TILE_HASHES - 1  # the last leaf's place, from which the carry goes up
+            tiles += self._carry_tile(_root(whole))
+            self.size += 1
+            start += TILE_HASHES
+        return tiles
+
+    def _carry_tile(self, root: bytes) -> list[Tile]:
+        """Add the root of a whole tile, as its last leaf would have."""
+        tiles = self._extend_tile(1, root)
+        tiles += self._carry(root, TILE_HEIGHT)
+        return tiles
+
+    def _carry(self, node: bytes, height: int) -> list[Tile]:
+        """Join a complete subtree of a height with those to its left, as far as they go."""
+        tiles: list[Tile] = []
+        frontier, carried = self._frontier, self.size >> height
         while carried & 1:
             node = sha256(b"\1" + frontier.pop() + node).digest()
             height += 1
@@ -73,7 +106,6 @@ class Tree:
             if height % TILE_HEIGHT == 0:
                 tiles += self._extend_tile(height // TILE_HEIGHT, node)
         frontier.append(node)
-        self.size += 1
         return tiles
 
     def _extend_tile(self, level: int, node: bytes) -> list[Tile]:
@@ -102,6 +134,14 @@ def tile_root(hashes: bytes) -> bytes:
     """The root of a full tile: the hash that stands for it one tile level up."""
     level = [hashes[start : start + HASH_BYTES] for start in range(0, len(hashes), HASH_BYTES)]
     assert len(level) == TILE_HASHES
+    return _root(level)
+
+
+def _root(level: Sequence[bytes]) -> bytes:
+    """The root over hashes whose number is a power of two."""
     while len(level) > 1:
-        level = [node_hash(level[index], level[index + 1]) for index in range(0, len(level), 2)]
+        pairs = iter(level)
+        level = [
+            sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)
+        ]
     return level[0]

@@ -1,61 +1,65 @@
 """The PostgreSQL store: appends, the head's lock, and what decisions load. Reads are a mixin."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+)
+from functools import partial
 from typing import Any, Final
 
-from psycopg import AsyncConnection, AsyncCursor, Error, InterfaceError, OperationalError
-from psycopg.errors import UniqueViolation
+from psycopg import Connection
 from psycopg.rows import TupleRow
-from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from tandem.ledger.core.canonical import decode
 from tandem.ledger.core.expiry import Due
-from tandem.ledger.core.limits import MAX_CLOCK_SKEW_US
+from tandem.ledger.core.limits import MAX_CLOCK_SKEW_US, READ_POOL_SIZE, WRITE_POOL_SIZE
 from tandem.ledger.core.records import Record
-from tandem.ledger.storage.port import (
-    Append,
-    ClockStrayed,
-    Conflict,
-    DuplicateKey,
-    Head,
-    Loaded,
-    LockedHead,
-    StorageUnavailable,
-    Unsettled,
-)
+from tandem.ledger.storage.port import Append, Head, Loaded, LockedHead
+from tandem.ledger.storage.postgres_appends import Appends
 from tandem.ledger.storage.postgres_reads import PostgresReads, reading
 from tandem.ledger.storage.queries import query
-from tandem.ledger.storage.rows import (
-    account_parameters,
-    asset_parameters,
-    entry_lines,
-    head_parameters,
-    read_account,
-    read_balance,
-    read_head,
-    record_lines,
-    small_parameters,
-)
-from tandem.platform.database import Pool
+from tandem.ledger.storage.rows import read_account, read_balance
+from tandem.platform.database import BlockingPool, Pool, open_blocking_pool, open_pool
 
-# Up to here one statement with arrays beats COPY's round trips.
-SMALL_APPEND_RECORDS: Final = 100
+ROLE: Final = "tandem_ledger"
 
-type _Connection = AsyncConnection[TupleRow]
+
+@asynccontextmanager
+async def open_store(
+    conninfo: str, *, max_clock_skew_us: int = MAX_CLOCK_SKEW_US
+) -> AsyncIterator["PostgresStore"]:
+    """Open a store on a migrated database. Raises DatabaseUnavailable."""
+    async with AsyncExitStack() as stack:
+        # Two pools: an append under the head's lock needs reads too, and must never wait for them.
+        reads = await stack.enter_async_context(
+            await open_pool(
+                conninfo, role=ROLE, min_size=2, max_size=READ_POOL_SIZE, name="tandem reads"
+            )
+        )
+        writes = await open_blocking_pool(
+            conninfo, role=ROLE, min_size=1, max_size=WRITE_POOL_SIZE, name="tandem writes"
+        )
+        stack.push_async_callback(asyncio.to_thread, writes.close)
+        yield PostgresStore(reads, writes, max_clock_skew_us=max_clock_skew_us)
 
 
 class PostgresStore(PostgresReads):
     """A store over two pools whose connections act as the restricted role.
 
-    Appends have their own, so that one under the head's lock never waits behind reads.
+    Appends have their own, so that one under the head's lock never waits behind reads; and
+    threads, so that they go on while the event loop decides what comes next.
     """
 
-    def __init__(
-        self, reads: Pool, writes: Pool, *, max_clock_skew_us: int = MAX_CLOCK_SKEW_US
-    ) -> None:
+    def __init__(self, reads: Pool, writes: BlockingPool, *, max_clock_skew_us: int) -> None:
         super().__init__(reads, max_clock_skew_us)
-        self._writes = writes
+        self._writes = Appends(writes, max_clock_skew_us)
+        self._threads = ThreadPoolExecutor(writes.max_size, "append")
 
     async def create(self, name: str) -> Head:
         """Make a ledger, or return the one of that name."""
@@ -66,63 +70,39 @@ class PostgresStore(PostgresReads):
 
     async def append(self, write: Append) -> None:
         """Write if the head is still `write.before`; durable on return."""
-        async with self._writing() as connection:
-            if _small(write):
-                await self._append_small(connection, write)
-                return
-            async with connection.transaction():
-                await self._append_large(connection, write)
+        await self._in_thread(self._writes.append, write)
 
     @asynccontextmanager
     async def _locked(self, name: str) -> AsyncIterator[LockedHead]:
-        async with self._writing() as connection, connection.transaction():
-            cursor = await connection.execute(query("lock_head"), {"name": name})
-            row = await cursor.fetchone()
-            assert row is not None, f"ledger {name} is gone"
-            yield _Locked(self, connection, read_head(row))
+        stack = ExitStack()
+        try:
+            connection, head = await self._in_thread(self._writes.lock, stack, name)
+            yield _Locked(self, connection, head)
+        except BaseException:
+            if not await self._in_thread(stack.__exit__, *sys.exc_info()):
+                raise
+        else:
+            await self._in_thread(stack.close)
 
     def locked(self, name: str) -> AbstractAsyncContextManager[LockedHead]:
         """Lock the head until the context ends; what is appended is durable then."""
         return self._locked(name)
 
-    @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[_Connection]:
-        """Give a connection, and tell what its failure means for what was being written."""
-        reached = False
+    async def append_on(self, connection: Connection[TupleRow], write: Append) -> None:
+        """Write over a connection that holds the head's lock."""
+        await self._in_thread(self._writes.append_on, connection, write)
+
+    async def _in_thread[**P, R](
+        self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run in a thread, to its end: a connection is not given up in the middle of a word."""
+        call = partial(work, *args, **kwargs)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, call)
         try:
-            async with self._writes.connection() as connection:
-                reached = True
-                yield connection
-        except UniqueViolation as error:
-            if error.diag.constraint_name == "record_key":
-                raise DuplicateKey(str(error)) from error
-            raise  # a second line of defence broke: that is no conflict but a fault of ours
-        except (PoolTimeout, PoolClosed, TooManyRequests) as error:
-            raise StorageUnavailable(str(error)) from error
-        except (OperationalError, InterfaceError) as error:
-            # With the connection gone, even COMMIT may have been done; the head will tell.
-            if reached and (connection.closed or connection.broken):
-                raise Unsettled(str(error)) from error
-            raise StorageUnavailable(str(error)) from error
-        except Error as error:
-            raise StorageUnavailable(str(error)) from error
-
-    async def _append_small(self, connection: _Connection, write: Append) -> None:
-        parameters = head_parameters(write) | small_parameters(write)
-        parameters["max_clock_skew_us"] = self._max_clock_skew_us
-        _judge(await (await connection.execute(query("append_small"), parameters)).fetchone())
-
-    async def _append_large(self, connection: _Connection, write: Append) -> None:
-        async with connection.cursor() as cursor:
-            parameters = head_parameters(write)
-            parameters["max_clock_skew_us"] = self._max_clock_skew_us
-            await cursor.execute(query("advance_head"), parameters)
-            _judge(await cursor.fetchone())
-            await _copy(cursor, "copy_records", record_lines(write))
-            entries = entry_lines(write)
-            if entries:
-                await _copy(cursor, "copy_entries", entries)
-            await _write_rest(cursor, write)
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running})
+            raise
 
     async def load(
         self,
@@ -178,59 +158,11 @@ class PostgresStore(PostgresReads):
 class _Locked:
     """A locked head; what is appended commits with the lock's transaction."""
 
-    def __init__(self, store: PostgresStore, connection: _Connection, head: Head) -> None:
+    def __init__(self, store: PostgresStore, connection: Connection[TupleRow], head: Head) -> None:
         self.head = head
         self._store = store
         self._connection = connection
 
     async def append(self, write: Append) -> None:
         """Write, to be committed when the context ends."""
-        if _small(write):
-            await self._store._append_small(self._connection, write)  # noqa: SLF001 - same module
-        else:
-            await self._store._append_large(self._connection, write)  # noqa: SLF001 - same module
-
-
-def _small(write: Append) -> bool:
-    return len(write.records) <= SMALL_APPEND_RECORDS and not (
-        write.opened or write.updated or write.tiles
-    )
-
-
-def _judge(row: Sequence[Any] | None) -> None:
-    assert row is not None
-    near, moved = row
-    if not near:
-        raise ClockStrayed("the clock is too far from the database's")
-    if not moved:
-        raise Conflict("another writer moved the head")
-
-
-async def _copy(cursor: AsyncCursor[TupleRow], name: str, lines: bytes) -> None:
-    async with cursor.copy(query(name)) as copy:
-        await copy.write(lines)
-
-
-async def _write_rest(cursor: AsyncCursor[TupleRow], write: Append) -> None:
-    """Write what few appends have: accounts, assets, tiles."""
-    ledger_id = write.before.ledger_id
-    if write.opened:
-        assets = {account.asset: account for account in write.opened}
-        await cursor.executemany(
-            query("insert_asset"),
-            [asset_parameters(ledger_id, account) for account in assets.values()],
-        )
-        await cursor.executemany(
-            query("insert_account"),
-            [account_parameters(ledger_id, account) for account in write.opened],
-        )
-    if write.updated:
-        await cursor.executemany(
-            query("update_account"),
-            [account_parameters(ledger_id, account) for account in write.updated],
-        )
-    if write.tiles:
-        await cursor.executemany(
-            query("insert_tile"),
-            [{"ledger_id": ledger_id, **tile._asdict()} for tile in write.tiles],
-        )
+        await self._store.append_on(self._connection, write)
