@@ -22,8 +22,8 @@ from tandem.ledger.core.commands import SingleCommand
 from tandem.ledger.embedded import open_service
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.storage.queries import query
-from tandem.platform.collector import relax_collector
 from tandem.platform.embedded import EmbeddedPostgres
+from tandem.platform.interpreter import tune_interpreter
 
 ACCOUNTS = 10_000
 BATCH = 2_000
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--singles", type=int, default=10_000, help="single transfers a round")
     arguments = parser.parse_args()
     console = Console()
-    relax_collector()
+    tune_interpreter()
     sizes = Sizes(arguments.rounds, arguments.batches, arguments.singles)
     report(uvloop.run(measure(sizes, console.print)), console)
 

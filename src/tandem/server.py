@@ -23,12 +23,12 @@ from tandem.ledger import http as ledger_http
 from tandem.ledger.embedded import open_service
 from tandem.platform.auth import ApiKeys, Permission, create_require, migrate_auth
 from tandem.platform.auth.api_keys import ROLE as KEYS_ROLE
-from tandem.platform.collector import relax_collector
 from tandem.platform.config import Settings
 from tandem.platform.database import Pool, open_pool
 from tandem.platform.embedded import EmbeddedPostgres
 from tandem.platform.http import Health, create_api
 from tandem.platform.http.serving import HttpServer
+from tandem.platform.interpreter import tune_interpreter
 from tandem.platform.limits import KEY_POOL_CONNECTIONS_MAX
 from tandem.routing import http as routing_http
 from tandem.routing.gateway import RoutingGateway
@@ -126,7 +126,7 @@ async def serve(settings: Settings, announce: Callable[[str, str | None], None])
     `announce` gets the base URL and the first key, once it listens. A signal during the start
     undoes the start and raises KeyboardInterrupt.
     """
-    relax_collector()
+    tune_interpreter()
     stop = asyncio.Event()
     with _stopping_on_signals(stop) as listening:
         async with open_application(settings) as application:

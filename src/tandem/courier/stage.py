@@ -185,13 +185,14 @@ class Stage:
         self._directory.mkdir()
 
     def _sweep(self) -> None:
-        """End children that were not there before, and a server that runs in our directory."""
+        """End children that were not there before, and a PostgreSQL that runs in our directory."""
         _end(set(psutil.Process().children(recursive=True)) - self._before)
         _end(process for process in psutil.process_iter() if self._is_inside(process))
 
     def _is_inside(self, process: psutil.Process) -> bool:
         with suppress(psutil.Error, OSError):
-            return Path(process.cwd()).is_relative_to(self._directory)
+            inside = Path(process.cwd()).is_relative_to(self._directory)
+            return inside and process.name() == "postgres"
         return False
 
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from tandem.ledger.core.commands import AtomicBatch, Command
 from tandem.ledger.core.decide import Replay
@@ -37,6 +37,8 @@ from tandem.ledger.storage.port import (
 from tandem.ledger.working import Batch, Decision, Fault, WorkingCopy, keys_of
 
 _log: Final = logging.getLogger(__name__)
+# A named tuple's own constructor is a Python call; transfers come by the thousand.
+_new: Final = tuple.__new__
 
 
 class Answer(NamedTuple):
@@ -187,8 +189,7 @@ class Writer:
             # What decisions need could not be read; settle what is flying and these with it.
             await self._land(work, error)
             return
-        if await self._land(work):
-            self._launch(work)
+        await self._land(work)
 
     async def _grow(self, work: _Work) -> None:
         """Decide what is queued, and what has expired, into a batch that still has room."""
@@ -261,36 +262,35 @@ class Writer:
             return
         self._flying = work
         # Sealed here, not in the task: the next batch may begin before the task first runs.
-        flight = self._fly(work, work.batch.seal())
+        flight = self._fly(work.batch.seal())
         self._flight = asyncio.create_task(flight, name=f"append to {self._name}")
 
-    async def _fly(self, work: _Work, write: Append) -> StorageError | None:
+    async def _fly(self, write: Append) -> StorageError | None:
         try:
             await self._store.append(write)
         except StorageError as error:
             return error
-        self._copy.landed(work.batch)
-        _answer(work)
         return None
 
-    async def _land(self, work: _Work | None = None, error: StorageError | None = None) -> bool:
-        """Wait for the flight. Where it failed, settle it and the batch decided on top of it."""
+    async def _land(self, work: _Work | None = None, error: StorageError | None = None) -> None:
+        """Wait for the flight, launch the next batch, answer. What failed is settled instead."""
         flying, self._flying = self._flying, None
-        if self._flight is not None:
-            flight, self._flight = self._flight, None
-            failed = await flight
-            if failed is None:
-                flying = None
-            else:
-                error = failed
-        if error is None:
-            return True
-        submissions = [] if flying is None else flying.submissions
-        if work is not None:
-            submissions = submissions + work.submissions
-        self._copy.roll_back()
-        await self._settle(submissions, error)
-        return False
+        flight, self._flight = self._flight, None
+        failed = None if flight is None else await flight
+        submissions = [] if work is None else work.submissions
+        if flying is not None and failed is None:
+            self._copy.landed(flying.batch)
+        elif flying is not None:
+            submissions = flying.submissions + submissions
+        error = failed or error
+        if error is None and work is not None:
+            # First of all: the database has nothing to do, and those answered may keep us busy.
+            self._launch(work)
+        if flying is not None and failed is None:
+            _answer(flying)
+        if error is not None:
+            self._copy.roll_back()
+            await self._settle(submissions, error)
 
     async def _settle(self, submissions: list[_Submission], error: StorageError | None) -> None:
         """Write under the head's lock, so that another writer cannot come first again."""
@@ -353,7 +353,7 @@ def _answer(work: _Work) -> None:
 
 def _answered(decision: Decision) -> Answer:
     if type(decision) is tuple:  # the usual case, told apart at once
-        return Answer(cast("tuple[Record, ...]", decision), replayed=False)
+        return _new(Answer, (decision, False, None, None))
     match decision:
         case Replay(record):
             return Answer((record,), replayed=True)

@@ -42,7 +42,6 @@ async def test_a_landing_is_not_lost_to_a_slow_load(
     await quiet()
     store.appends.set()
     await quiet()
-    assert hold.done()
     store.loads.set()
     held, captured = await answers_of([hold, capture])
     assert held.position == position

@@ -34,6 +34,8 @@ _LEDGER: Final = re.compile(
 NO_LIMIT: Final = "none"
 # A named tuple's own constructor is a Python call; transfers come by the thousand.
 _new: Final = tuple.__new__
+_DEBIT: Final = Direction.DEBIT
+_CREDIT: Final = Direction.CREDIT
 
 
 def _malformed(detail: str, field: str | None = None, index: int | None = None) -> Refused:
@@ -66,7 +68,11 @@ def address(value: object, field: str, index: int | None = None) -> str:
     """Check an account's address."""
     if is_address(value):
         return cast("str", value)
-    raise _malformed(
+    raise _bad_address(field, index)
+
+
+def _bad_address(field: str, index: int | None = None) -> Refused:
+    return _malformed(
         "an address is segments of letters, digits, _ and - joined by :, at most 128 characters",
         field,
         index,
@@ -261,18 +267,22 @@ def transfer(
     """Read a two-entry `Post`; raises `Refused`."""
     if asset is not None and parse_asset(asset) is None:
         raise _malformed("an asset is written CODE/scale, as EUR/2", "asset")
-    held = amount(amount_minor)
+    usual = type(amount_minor) is int and 0 < amount_minor <= limits.MAX_AMOUNT_MINOR
+    held = amount_minor if usual else amount(amount_minor)
     named = cast("str | None", asset)
-    debited = address(debit_account, "debit_account")
-    credited = address(credit_account, "credit_account")
-    return Post(
-        _key(key),
-        (
-            _new(RequestedEntry, (debited, Direction.DEBIT, held, named)),
-            _new(RequestedEntry, (credited, Direction.CREDIT, held, named)),
-        ),
-        None if reference is None else _reference(reference),
-        NO_METADATA if metadata_ is None else metadata(metadata_),
+    if not is_address(debit_account):
+        raise _bad_address("debit_account")
+    if not is_address(credit_account):
+        raise _bad_address("credit_account")
+    debited, credited = debit_account, credit_account
+    entries_ = (
+        _new(RequestedEntry, (debited, _DEBIT, held, named)),
+        _new(RequestedEntry, (credited, _CREDIT, held, named)),
+    )
+    told = None if reference is None else _reference(reference)
+    return _new(
+        Post,
+        (_key(key), entries_, told, NO_METADATA if metadata_ is None else metadata(metadata_)),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from json.encoder import encode_basestring
 from typing import Final, NamedTuple
 
-from tandem.ledger.core.accounts import Account, AccountStatus
+from tandem.ledger.core.accounts import AccountStatus
 from tandem.ledger.core.canonical import FORMAT_VERSION
 from tandem.ledger.core.commands import Command, Post
 from tandem.ledger.core.kinds import Direction, Effect, RecordKind
@@ -20,6 +20,8 @@ from tandem.ledger.core.records import Balance, Entry, Record
 from tandem.ledger.core.state import State
 
 _OPEN: Final = AccountStatus.OPEN
+_DEBIT: Final = Direction.DEBIT
+_CREDIT: Final = Direction.CREDIT
 _POST_DEBIT: Final = Effect.POST_DEBIT
 _POST_CREDIT: Final = Effect.POST_CREDIT
 _TRANSACTION: Final = RecordKind.TRANSACTION
@@ -49,13 +51,33 @@ def write_transfers(
     records, bodies, lines = onto
     position, now_us = state.position, first_us - 1
     for command in commands[: last_us - now_us]:
-        if type(command) is not Post or not _is_plain(command) or command[0] in keys:
+        if type(command) is not Post:
             break
-        key, entries, _, metadata = command
-        assert key is not None
-        (debited, _, amount_minor, _), (credited, _, _, _) = entries
+        key, entries, reference, metadata = command
+        # A debit and a credit of one amount, with nothing to them but a new key ...
+        if len(entries) != 2 or key is None or reference is not None or metadata or key in keys:  # noqa: PLR2004
+            break
+        (debited, side, amount_minor, asset), (credited, other, same, other_asset) = entries
+        if (
+            side is not _DEBIT
+            or other is not _CREDIT
+            or amount_minor != same
+            or debited == credited
+            or asset is not None
+            or other_asset is not None
+        ):
+            break
+        # ... between accounts that need no closer look.
         source, target = accounts.get(debited), accounts.get(credited)
-        if source is None or target is None or not _may_pass(source, target):
+        if (
+            source is None
+            or target is None
+            or source.status is not _OPEN
+            or target.status is not _OPEN
+            or source.asset != target.asset
+            or source.limited
+            or target.limited
+        ):
             break
         a, b, c, d = balances[debited]
         e, f, g, h = balances[credited]
@@ -101,30 +123,3 @@ def write_transfers(
     if written:
         state.position, state.recorded_at_us = position, now_us
     return written
-
-
-def _is_plain(command: Post) -> bool:
-    """Tell whether it is a debit and a credit of one amount with nothing to them but a key."""
-    key, entries, reference, metadata = command
-    if key is None or reference is not None or metadata or len(entries) != 2:  # noqa: PLR2004
-        return False
-    (debited, side, amount_minor, asset), (credited, other, same, other_asset) = entries
-    return (
-        side is Direction.DEBIT
-        and other is Direction.CREDIT
-        and amount_minor == same
-        and debited != credited
-        and asset is None
-        and other_asset is None
-    )
-
-
-def _may_pass(source: Account, target: Account) -> bool:
-    """Tell whether nothing needs a look but the balances' own bound."""
-    return (
-        source.status is _OPEN
-        and target.status is _OPEN
-        and source.asset == target.asset
-        and not source.limited
-        and not target.limited
-    )
