@@ -51,23 +51,12 @@ def write_transfers(
     records, bodies, lines = onto
     position, now_us = state.position, first_us - 1
     for command in commands[: last_us - now_us]:
-        if type(command) is not Post:
+        if type(command) is not Post or not _is_plain(command):
             break
-        key, entries, reference, metadata = command
-        # A debit and a credit of one amount, with nothing to them but a new key ...
-        if len(entries) != 2 or key is None or reference is not None or metadata or key in keys:  # noqa: PLR2004
+        key, entries, _, metadata = command
+        if key is None or key in keys:
             break
-        (debited, side, amount_minor, asset), (credited, other, same, other_asset) = entries
-        if (
-            side is not _DEBIT
-            or other is not _CREDIT
-            or amount_minor != same
-            or debited == credited
-            or asset is not None
-            or other_asset is not None
-        ):
-            break
-        # ... between accounts that need no closer look.
+        (debited, _, amount_minor, _), (credited, _, _, _) = entries
         source, target = accounts.get(debited), accounts.get(credited)
         if (
             source is None
@@ -89,24 +78,12 @@ def write_transfers(
         now_us += 1
         balances[debited] = after_debit = _new(Balance, (a, b, c, d))
         balances[credited] = after_credit = _new(Balance, (e, f, g, h))
-        keys[key] = record = _new(
-            Record,
-            (
-                position,
-                now_us,
-                _TRANSACTION,
-                key,
-                None,
-                (
-                    _new(Entry, (debited, _POST_DEBIT, amount_minor, after_debit)),
-                    _new(Entry, (credited, _POST_CREDIT, amount_minor, after_credit)),
-                ),
-                None,
-                None,
-                metadata,
-                *_REST,
-            ),
+        posted = (
+            _new(Entry, (debited, _POST_DEBIT, amount_minor, after_debit)),
+            _new(Entry, (credited, _POST_CREDIT, amount_minor, after_credit)),
         )
+        head = (position, now_us, _TRANSACTION, key, None, posted, None, None, metadata)
+        keys[key] = record = _new(Record, head + _REST)
         if position in parents:
             parents[position] = record
         first = f"1,{amount_minor},{a},{b},{c},{d}"
@@ -123,3 +100,19 @@ def write_transfers(
     if written:
         state.position, state.recorded_at_us = position, now_us
     return written
+
+
+def _is_plain(command: Post) -> bool:
+    """Tell whether it is a debit and a credit of one amount, with nothing to them but a key."""
+    _, entries, reference, metadata = command
+    if reference is not None or metadata or len(entries) != 2:  # noqa: PLR2004 - double entry
+        return False
+    (debited, side, amount_minor, asset), (credited, other, same, other_asset) = entries
+    return (
+        side is _DEBIT
+        and other is _CREDIT
+        and amount_minor == same
+        and debited != credited
+        and asset is None
+        and other_asset is None
+    )
