@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from json.encoder import encode_basestring
 from typing import Final, NamedTuple
 
-from tandem.ledger.core.accounts import AccountStatus
+from tandem.ledger.core.accounts import Account, AccountStatus
 from tandem.ledger.core.canonical import FORMAT_VERSION
 from tandem.ledger.core.commands import Command, Post
 from tandem.ledger.core.kinds import Direction, Effect, RecordKind
@@ -58,15 +58,7 @@ def write_transfers(
             break
         (debited, _, amount_minor, _), (credited, _, _, _) = entries
         source, target = accounts.get(debited), accounts.get(credited)
-        if (
-            source is None
-            or target is None
-            or source.status is not _OPEN
-            or target.status is not _OPEN
-            or source.asset != target.asset
-            or source.limited
-            or target.limited
-        ):
+        if source is None or target is None or not _may_pass(source, target):
             break
         a, b, c, d = balances[debited]
         e, f, g, h = balances[credited]
@@ -115,4 +107,15 @@ def _is_plain(command: Post) -> bool:
         and debited != credited
         and asset is None
         and other_asset is None
+    )
+
+
+def _may_pass(source: Account, target: Account) -> bool:
+    """Tell whether neither account needs a closer look."""
+    return (
+        source.status is _OPEN
+        and target.status is _OPEN
+        and source.asset == target.asset
+        and not source.limited
+        and not target.limited
     )
