@@ -81,6 +81,16 @@ _PRECEDENCE: Final[list[tuple[str, str, int | None, _Write]]] = [
      _post(_debit("wallets:a", 0), _credit("wallets:b", 1), key="hold")),
     ("shape before existence", "malformed", None, _hold(
         _debit("nobody", 9), _credit("wallets:b", 9), capture_limit_minor=1)),
+    ("malformed before an amount", "malformed", 1,
+     _post(_debit("wallets:a", 0), _credit("no address", 1))),
+    ("malformed amounts before others", "malformed", 1,
+     _post(_debit("wallets:a", 0), _credit("wallets:b", "01"))),
+    ("amounts in order of entries", "amount_overflow", 0,
+     _post(_debit("wallets:a", _MOST + 1), _credit("wallets:b", 0))),
+    ("amounts before the limit over them", "malformed", None, _hold(
+        _debit("wallets:a", 0), _credit("wallets:b", 1), capture_limit_minor="01")),
+    ("amounts before a missing key", "amount_invalid", 0,
+     _post(_debit("wallets:a", 0), _credit("nobody", 1), key="")),
     ("key before existence", "idempotency_key_reused", None,
      _post(_debit("nobody", 1), _credit("wallets:b", 1), key="hold")),
     ("key before money", "idempotency_key_reused", None,
@@ -106,6 +116,11 @@ _PRECEDENCE: Final[list[tuple[str, str, int | None, _Write]]] = [
      _reverse("posted", 9_999)),
     ("asset before balance", "asset_mismatch", 0,
      _post(_debit("wallets:a", 1, "SEK/2"), _credit("wallets:b", 2))),
+    ("a limit of one asset before balance", "asset_mismatch", None, _hold(
+        _debit("wallets:b", 1), _debit("wallets:a", 1), _credit("sek", 3), capture_limit_minor=9)),
+    ("a limit of one asset before money", "asset_mismatch", None, _hold(
+        _debit("wallets:b", 9), _credit("wallets:a", 9), _debit("sek", 9), _credit("sek", 9),
+        capture_limit_minor=18)),
     ("agreement before bounds", "unbalanced", None,
      _post(_debit("wallets:a", 1), _credit("full", _MOST))),
     ("agreement before money", "unbalanced", None,

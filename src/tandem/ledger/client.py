@@ -351,7 +351,8 @@ class LedgerClient:
         query: dict[str, Any] | None = None,
     ) -> httpx2.Response:
         headers = {"Content-Type": "application/json"}
-        if key is not None:
+        if key not in (None, ""):
+            # Whether one may be missing is for the server to say, in its order.
             headers["Idempotency-Key"] = intake.idempotency_key(key)
         content = None if body is None else _json(body)
         last: Refused | None = None

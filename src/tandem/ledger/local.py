@@ -266,7 +266,7 @@ class LocalLedger:
         if mode == BatchMode.ATOMIC:
             return await self._submit_atomic(commands, idempotency_key)
         if mode != BatchMode.INDEPENDENT:
-            raise Refused(Refusal(RefusalCode.MALFORMED, f"no batch mode {mode!r:.20}", "mode"))
+            raise Refused(Refusal(RefusalCode.MALFORMED, "atomic or independent", "mode"))
         keyed = [command for command in commands if command.key is not None]
         answers = iter(await self._writer.submit(keyed) if keyed else ())
         return [
@@ -430,7 +430,7 @@ def _kind(value: RecordKind | str | None) -> RecordKind | None:
     try:
         return None if value is None else RecordKind(value)
     except ValueError:
-        detail = f"{value!r:.40} is no kind of record"
+        detail = f"a kind is one of {', '.join(RecordKind)}"
         raise Refused(Refusal(RefusalCode.MALFORMED, detail, "kind")) from None
 
 

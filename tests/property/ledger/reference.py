@@ -196,11 +196,12 @@ class Reference:
         expired = command.expires_at_us is not None and command.expires_at_us <= self.time_us()
         if expired or (limit is not None and limit < held):
             raise Refuse("malformed")
-        before = dict(self.state.books)
-        self._move(postings)
-        if limit is not None and len({before[one.address].asset for one in postings}) > 1:
-            self.state.books = before
+        books = self.state.books
+        assets = {books[one.address].asset for one in postings if one.address in books}
+        if limit is not None and len(assets) > 1:
+            self._check_entries(postings, unbalanced="asset_mismatch")
             raise Refuse("asset_mismatch")
+        self._move(postings)
         self.state.deeds[self.position + 1] = Deed(
             sides(postings),
             "open",
@@ -302,14 +303,16 @@ class Reference:
                 raise Refuse("limit_exceeded")
         books.update(after)
 
-    def _check_entries(self, postings: Sequence[Posting]) -> None:
+    def _check_entries(
+        self, postings: Sequence[Posting], *, unbalanced: str = "unbalanced"
+    ) -> None:
         """Check existence, state and agreement, in this order over all entries."""
         books = self.state.books
         if any(one.address not in books for one in postings):
             raise Refuse("account_not_found")
         for one in postings:
             self._check_status(books[one.address], one)
-        self._check_agreement(postings)
+        self._check_agreement(postings, unbalanced)
 
     @staticmethod
     def _check_status(book: Book, posting: Posting) -> None:
@@ -320,7 +323,7 @@ class Reference:
         if book.status == "frozen" and posting.verb != "release" and not reserved:
             raise Refuse("account_frozen")
 
-    def _check_agreement(self, postings: Sequence[Posting]) -> None:
+    def _check_agreement(self, postings: Sequence[Posting], unbalanced: str) -> None:
         sums: Counter[str] = Counter()
         for one in postings:
             asset = self.state.books[one.address].asset
@@ -329,4 +332,4 @@ class Reference:
             sums[asset] += signed(one)
         if any(sums.values()):
             exchange = len(postings) == len(sums) == 2
-            raise Refuse("asset_mismatch" if exchange else "unbalanced")
+            raise Refuse("asset_mismatch" if exchange else unbalanced)

@@ -1,11 +1,13 @@
 """From whatever a caller sent to a command, or the refusal of its shape. Parse, do not validate.
 
 Both doors (SDK and HTTP) come through here, so both refuse the same things with the same words.
+Amounts are read last: whatever else is wrong with the shape of a command is told before them.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple, cast
 
 from tandem.ledger.core import limits
 from tandem.ledger.core.accounts import AccountClass, AccountStatus, is_address, parse_asset
@@ -32,6 +34,7 @@ _LEDGER: Final = re.compile(
     rf"[a-z0-9][a-z0-9_-]{{0,{limits.MAX_LEDGER_NAME_CHARS - 1}}}", re.ASCII
 )
 NO_LIMIT: Final = "none"
+_CAPTURE_LIMIT: Final = "capture_limit_minor"
 # A named tuple's own constructor is a Python call; transfers come by the thousand.
 _new: Final = tuple.__new__
 _DEBIT: Final = Direction.DEBIT
@@ -94,22 +97,49 @@ def amount(value: object, field: str = "amount_minor", index: int | None = None)
     raise Refused(Refusal(parsed.code, parsed.detail, field, index))
 
 
-def _optional_amount(value: object, field: str = "amount_minor") -> int | None:
-    return None if value is None else amount(value, field)
+class _Written(NamedTuple):
+    """An amount as it was sent, and where it stands."""
+
+    value: object
+    field: str
+    entry: int | None = None
 
 
-def _limit(value: object, field: str) -> int | None:
-    parsed = parse_limit(value, field)
-    if isinstance(parsed, Refusal):
-        raise Refused(parsed)
-    return parsed
+def _amounts(written: Iterable[_Written]) -> list[int]:
+    """Read the amounts of a command, in order; one that is malformed is told before the others."""
+    read: list[int] = []
+    refusals: list[Refusal] = []
+    for value, field, index in written:
+        parsed = parse_amount(value)
+        if isinstance(parsed, int):
+            read.append(parsed)
+        else:
+            refusals.append(Refusal(parsed.code, parsed.detail, field, index))
+    return _told(read, refusals)
 
 
-def _choice[E](kind: Callable[[str], E], value: object, field: str) -> E:
+def _told[T](read: T, refusals: Sequence[Refusal]) -> T:
+    if refusals:
+        raise Refused(min(refusals, key=lambda one: one.code is not RefusalCode.MALFORMED))
+    return read
+
+
+def _limits(low: object, high: object) -> tuple[int | None, int | None]:
+    """Read the two limits of an account; what is malformed of them is told first."""
+    parsed = (parse_limit(low, "min_balance_minor"), parse_limit(high, "max_balance_minor"))
+    least, most = parsed
+    if isinstance(least, Refusal) or isinstance(most, Refusal):
+        return _told((None, None), [one for one in parsed if isinstance(one, Refusal)])
+    return least, most
+
+
+def _choice[E](kind: Callable[[str], E], value: object, field: str, index: int | None = None) -> E:
     try:
         return kind(value)  # type: ignore[arg-type]  # an enum's constructor refuses what is not
     except (ValueError, TypeError):
-        raise _malformed(f"{value!r:.40} is not a known {field}", field) from None
+        # Only a text is shown: what else comes may be long to write, or impossible.
+        shown = f"{value!r:.40}" if isinstance(value, str) else f"a {type(value).__name__}"
+        raise _malformed(f"{shown} is not a known {field}", field, index) from None
 
 
 def text(value: object, field: str, max_chars: int) -> str:
@@ -155,52 +185,71 @@ def metadata(value: object) -> Mapping[str, str]:
     return dict(sorted(pairs)) if pairs else NO_METADATA
 
 
-def entries(values: Iterable[tuple[object, object, object, object]]) -> tuple[RequestedEntry, ...]:
-    """Read entries from (account, direction, amount_minor, asset)."""
-    read: list[RequestedEntry] = []
-    for index, (account, direction, amount_minor, asset) in enumerate(values):
-        if index >= limits.MAX_ENTRIES_PER_TRANSACTION:
-            raise Refused(
-                Refusal(
-                    RefusalCode.TOO_LARGE,
-                    f"a transaction has at most {limits.MAX_ENTRIES_PER_TRANSACTION} entries",
-                    "entries",
-                )
-            )
-        if asset is not None and parse_asset(asset) is None:
-            raise _malformed("an asset is written CODE/scale, as EUR/2", "asset", index)
-        read.append(
-            RequestedEntry(
-                address(account, "account", index),
-                _choice(Direction, direction, "direction"),
-                amount(amount_minor, "amount_minor", index),
-                cast("str | None", asset),
+type RawEntries = Iterable[tuple[object, object, object, object]]
+
+
+class _Draft(NamedTuple):
+    """Entries read but for their amounts."""
+
+    sides: list[tuple[str, Direction, str | None]]
+    amounts: list[_Written]
+
+    def entries(self, amounts_minor: Iterable[int]) -> tuple[RequestedEntry, ...]:
+        """Give the entries with their amounts; surplus amounts are somebody else's."""
+        return tuple(
+            RequestedEntry(account, direction, amount_minor, asset)
+            for (account, direction, asset), amount_minor in zip(
+                self.sides, amounts_minor, strict=False
             )
         )
-    return tuple(read)
 
 
-def _at_least_two(read: tuple[RequestedEntry, ...]) -> tuple[RequestedEntry, ...]:
-    if len(read) >= 2:  # noqa: PLR2004 - double entry
-        return read
-    raise _malformed("a transaction has two or more entries", "entries")
-
-
-def _part(
-    amount_minor: object, part: Iterable[tuple[object, object, object, object]] | None
-) -> tuple[int | None, tuple[RequestedEntry, ...] | None]:
-    """Read which part is meant: an amount, or entries, or neither (all)."""
-    if amount_minor is not None and part is not None:
-        raise _malformed("amount_minor and entries exclude each other", "amount_minor")
-    if part is None:
-        return _optional_amount(amount_minor), None
-    read = entries(part)
-    if not read:
+def _draft(values: RawEntries, least: int) -> _Draft:
+    """Read entries from (account, direction, amount_minor, asset), leaving amounts for later."""
+    most = limits.MAX_ENTRIES_PER_TRANSACTION
+    raw = list(islice(values, most + 1))
+    if len(raw) > most:
+        detail = f"a transaction has at most {most} entries"
+        raise Refused(Refusal(RefusalCode.TOO_LARGE, detail, "entries"))
+    if len(raw) < least:
+        raise _malformed("a transaction has two or more entries", "entries")
+    if not raw:
         raise _malformed("entries are not empty", "entries")
-    return None, read
+    draft = _Draft([], [])
+    for index, (account, direction, amount_minor, asset) in enumerate(raw):
+        _check_asset(asset, index)
+        side = _choice(Direction, direction, "direction", index)
+        draft.sides.append((address(account, "account", index), side, cast("str | None", asset)))
+        draft.amounts.append(_Written(amount_minor, "amount_minor", index))
+    return draft
 
 
-type RawEntries = Iterable[tuple[object, object, object, object]]
+def _check_asset(asset: object, index: int | None = None) -> None:
+    if asset is not None and parse_asset(asset) is None:
+        raise _malformed("an asset is written CODE/scale, as EUR/2", "asset", index)
+
+
+class _PartDraft(NamedTuple):
+    """Which part is meant: an amount, or entries, or neither (all); amounts are not read yet."""
+
+    amount: _Written | None
+    draft: _Draft | None
+
+    def read(self) -> tuple[int | None, tuple[RequestedEntry, ...] | None]:
+        """Read the amounts; raises `Refused`."""
+        if self.draft is not None:
+            return None, self.draft.entries(_amounts(self.draft.amounts))
+        return None if self.amount is None else _amounts([self.amount])[0], None
+
+
+def _part(amount_minor: object, raw: RawEntries | None) -> _PartDraft:
+    if amount_minor is not None and raw is not None:
+        raise _malformed("amount_minor and entries exclude each other", "amount_minor")
+    if raw is not None:
+        return _PartDraft(None, _draft(raw, least=1))
+    return _PartDraft(
+        None if amount_minor is None else _Written(amount_minor, "amount_minor"), None
+    )
 
 
 def open_account(
@@ -215,19 +264,12 @@ def open_account(
     """Read an `OpenAccount`; raises `Refused`."""
     if parse_asset(asset) is None:
         raise _malformed("an asset is written CODE/scale, as EUR/2", "asset")
-    low = _limit(min_balance_minor, "min_balance_minor")
-    high = _limit(max_balance_minor, "max_balance_minor")
+    read_key, named = _key(key), address(account, "address")
+    of_class, held = _choice(AccountClass, account_class, "account_class"), metadata(metadata_)
+    low, high = _limits(min_balance_minor, max_balance_minor)
     if low is not None and high is not None and low > high:
         raise _malformed("min_balance_minor is above max_balance_minor", "min_balance_minor")
-    return OpenAccount(
-        _key(key),
-        address(account, "address"),
-        cast("str", asset),
-        _choice(AccountClass, account_class, "account_class"),
-        low,
-        high,
-        metadata(metadata_),
-    )
+    return OpenAccount(read_key, named, cast("str", asset), of_class, low, high, held)
 
 
 def update_account(
@@ -239,20 +281,15 @@ def update_account(
     metadata_: object = None,
 ) -> UpdateAccount:
     """Read an `UpdateAccount`; None keeps, the text "none" lifts a limit. Raises `Refused`."""
-    return UpdateAccount(
-        _key(key),
-        address(account, "address"),
-        None if status is None else _choice(AccountStatus, status, "status"),
-        _new_limit(min_balance_minor, "min_balance_minor"),
-        _new_limit(max_balance_minor, "max_balance_minor"),
-        None if metadata_ is None else metadata(metadata_),
+    read_key, named = _key(key), address(account, "address")
+    wanted = None if status is None else _choice(AccountStatus, status, "status")
+    held = None if metadata_ is None else metadata(metadata_)
+    bounds = (min_balance_minor, max_balance_minor)
+    read = _limits(*(None if bound == NO_LIMIT else bound for bound in bounds))
+    low, high = (
+        None if bound is None else Limit(limit) for bound, limit in zip(bounds, read, strict=True)
     )
-
-
-def _new_limit(value: object, field: str) -> Limit | None:
-    if value is None:
-        return None
-    return Limit(None) if value == NO_LIMIT else Limit(_limit(value, field))
+    return UpdateAccount(read_key, named, wanted, low, high, held)
 
 
 def transfer(
@@ -265,30 +302,30 @@ def transfer(
     metadata_: object = None,
 ) -> Post:
     """Read a two-entry `Post`; raises `Refused`."""
-    if asset is not None and parse_asset(asset) is None:
-        raise _malformed("an asset is written CODE/scale, as EUR/2", "asset")
-    usual = type(amount_minor) is int and 0 < amount_minor <= limits.MAX_AMOUNT_MINOR
-    held = amount_minor if usual else amount(amount_minor)
-    named = cast("str | None", asset)
+    if asset is not None:
+        _check_asset(asset)
     if not is_address(debit_account):
         raise _bad_address("debit_account")
     if not is_address(credit_account):
         raise _bad_address("credit_account")
-    debited, credited = debit_account, credit_account
-    entries_ = (
-        _new(RequestedEntry, (debited, _DEBIT, held, named)),
-        _new(RequestedEntry, (credited, _CREDIT, held, named)),
-    )
+    debited, credited, named = debit_account, credit_account, cast("str | None", asset)
     told = None if reference is None else _reference(reference)
-    return _new(
-        Post,
-        (_key(key), entries_, told, NO_METADATA if metadata_ is None else metadata(metadata_)),
+    held = NO_METADATA if metadata_ is None else metadata(metadata_)
+    read_key = _key(key)
+    usual = type(amount_minor) is int and 0 < amount_minor <= limits.MAX_AMOUNT_MINOR
+    moved = amount_minor if usual else amount(amount_minor)
+    entries = (
+        _new(RequestedEntry, (debited, _DEBIT, moved, named)),
+        _new(RequestedEntry, (credited, _CREDIT, moved, named)),
     )
+    return _new(Post, (read_key, entries, told, held))
 
 
 def post(key: object, raw: RawEntries, reference: object = None, metadata_: object = None) -> Post:
     """Read a `Post`; raises `Refused`."""
-    return Post(_key(key), _at_least_two(entries(raw)), _reference(reference), metadata(metadata_))
+    draft, read_key = _draft(raw, least=2), _key(key)
+    told, held = _reference(reference), metadata(metadata_)
+    return Post(read_key, draft.entries(_amounts(draft.amounts)), told, held)
 
 
 def place_hold(
@@ -300,14 +337,13 @@ def place_hold(
     metadata_: object = None,
 ) -> PlaceHold:
     """Read a `PlaceHold`; raises `Refused`."""
-    return PlaceHold(
-        _key(key),
-        _at_least_two(entries(raw)),
-        None if expires_at_us is None else _time(expires_at_us, "expires_at"),
-        _optional_amount(capture_limit_minor, "capture_limit_minor"),
-        _reference(reference),
-        metadata(metadata_),
-    )
+    draft, read_key = _draft(raw, least=2), _key(key)
+    expires = None if expires_at_us is None else _time(expires_at_us, "expires_at")
+    told, held = _reference(reference), metadata(metadata_)
+    limit = [] if capture_limit_minor is None else [_Written(capture_limit_minor, _CAPTURE_LIMIT)]
+    amounts_minor = _amounts([*draft.amounts, *limit])
+    most_minor = amounts_minor[-1] if limit else None
+    return PlaceHold(read_key, draft.entries(amounts_minor), expires, most_minor, told, held)
 
 
 def _time(value: object, field: str) -> int:
@@ -325,10 +361,9 @@ def capture(
     metadata_: object = None,
 ) -> Capture:
     """Read a `Capture`; raises `Refused`."""
-    whole, part = _part(amount_minor, raw)
-    return Capture(
-        _key(key), position(hold, "hold"), whole, part, _flag(final, "final"), metadata(metadata_)
-    )
+    part, read_key, parent = _part(amount_minor, raw), _key(key), position(hold, "hold")
+    last, held = _flag(final, "final"), metadata(metadata_)
+    return Capture(read_key, parent, *part.read(), last, held)
 
 
 def release(
@@ -339,8 +374,9 @@ def release(
     metadata_: object = None,
 ) -> Release:
     """Read a `Release`; raises `Refused`."""
-    whole, part = _part(amount_minor, raw)
-    return Release(_key(key), position(hold, "hold"), whole, part, metadata(metadata_))
+    part, read_key, parent = _part(amount_minor, raw), _key(key), position(hold, "hold")
+    held = metadata(metadata_)
+    return Release(read_key, parent, *part.read(), held)
 
 
 def reverse(
@@ -353,16 +389,13 @@ def reverse(
     metadata_: object = None,
 ) -> Reverse:
     """Read a `Reverse`; raises `Refused`."""
-    whole, part = _part(amount_minor, raw)
-    return Reverse(
-        _key(key),
+    part, read_key = _part(amount_minor, raw), _key(key)
+    parent, override = (
         position(transaction, "transaction"),
-        whole,
-        part,
         _flag(override_limits, "override_limits"),
-        _reference(reference),
-        metadata(metadata_),
     )
+    told, held = _reference(reference), metadata(metadata_)
+    return Reverse(read_key, parent, *part.read(), override, told, held)
 
 
 def atomic_batch(key: object, commands: Iterable[SingleCommand]) -> AtomicBatch:

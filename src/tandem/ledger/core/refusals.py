@@ -1,12 +1,6 @@
 """The closed set of expected "no"s. A refusal is a value: it is returned, recorded and replayed.
 
-Precedence where several apply (the first wins): shape of the request (`malformed`, `too_large`,
-`idempotency_key_missing`, `amount_invalid`, `amount_overflow`), then the key
-(`idempotency_key_reused`), then existence (`*_not_found`, `account_exists`), then state
-(`hold_not_open`, `already_reversed`, `account_closed`, `account_frozen`), then agreement
-(`asset_mismatch`, `unbalanced`), then bounds (`capture_exceeds_hold`,
-`reversal_exceeds_original`, `amount_overflow`), and last money (`insufficient_funds`,
-`limit_exceeded`), entry by entry in the order given.
+Where several apply, `PRECEDENCE` says which one is given.
 """
 
 from dataclasses import dataclass
@@ -75,6 +69,34 @@ HTTP_STATUS: Final[dict[RefusalCode, int]] = {
     RefusalCode.OVERLOADED: 429,
     RefusalCode.UNAVAILABLE: 503,
 }
+
+# Where several apply the first rank wins. What stands in one rank excludes each other or is told
+# entry by entry in the order given. `amount_overflow` is twice: an amount's, a running total's.
+PRECEDENCE: Final[tuple[tuple[RefusalCode, ...], ...]] = (
+    (RefusalCode.UNAUTHENTICATED,),
+    (RefusalCode.FORBIDDEN,),
+    (RefusalCode.LEDGER_NOT_FOUND,),
+    (RefusalCode.TOO_LARGE,),
+    (RefusalCode.MALFORMED,),
+    (RefusalCode.AMOUNT_INVALID, RefusalCode.AMOUNT_OVERFLOW),
+    (RefusalCode.IDEMPOTENCY_KEY_MISSING,),
+    (RefusalCode.OVERLOADED, RefusalCode.UNAVAILABLE),
+    (RefusalCode.IDEMPOTENCY_KEY_REUSED,),
+    (
+        RefusalCode.ACCOUNT_EXISTS,
+        RefusalCode.ACCOUNT_NOT_FOUND,
+        RefusalCode.HOLD_NOT_FOUND,
+        RefusalCode.TRANSACTION_NOT_FOUND,
+    ),
+    (RefusalCode.HOLD_NOT_OPEN, RefusalCode.ALREADY_REVERSED),
+    (RefusalCode.ACCOUNT_CLOSED, RefusalCode.ACCOUNT_FROZEN, RefusalCode.ACCOUNT_NOT_EMPTY),
+    (RefusalCode.ASSET_MISMATCH,),
+    (RefusalCode.UNBALANCED,),
+    (RefusalCode.CAPTURE_EXCEEDS_HOLD, RefusalCode.REVERSAL_EXCEEDS_ORIGINAL),
+    (RefusalCode.AMOUNT_OVERFLOW,),
+    (RefusalCode.INSUFFICIENT_FUNDS, RefusalCode.LIMIT_EXCEEDED),
+    (RefusalCode.PERIOD_CLOSED,),
+)
 
 
 @dataclass(frozen=True, slots=True)

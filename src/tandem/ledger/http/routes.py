@@ -170,9 +170,10 @@ def _add_holds(router: APIRouter, require: Require, ledger: Any) -> None:
         key: Key = None,
     ) -> Response:
         """Mirror a posted transaction."""
+        command = bodies.ReversalBody(transaction=position, **dict(body)).command(key)
         if body.override_limits:
             _may_override(principal)
-        return await _run(ledger, bodies.ReversalBody(transaction=position, **dict(body)), key)
+        return written(await ledger.execute(command))
 
 
 def _add_batches(router: APIRouter, require: Require, ledger: Any) -> None:

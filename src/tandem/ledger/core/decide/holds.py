@@ -24,20 +24,24 @@ def held(state: State, command: PlaceHold, now_us: int) -> tuple[Entry, ...] | R
     if limit is not None and limit < reserved:
         detail = "a capture limit is at least the amount held"
         return Refusal(RefusalCode.MALFORMED, detail, "capture_limit_minor")
-    entries = settle(
-        state,
-        [
-            (address, direction_effect("hold", direction), amount_minor, asset)
-            for address, direction, amount_minor, asset in command.entries
-        ],
-    )
-    if limit is None or isinstance(entries, Refusal):
-        return entries
-    accounts = (state.accounts[asked.address] for asked in command.entries)
-    if len({account.asset for account in accounts if account is not None}) > 1:
-        detail = "a capture limit needs entries of one asset"
-        return Refusal(RefusalCode.ASSET_MISMATCH, detail, "capture_limit_minor")
-    return entries
+    legs = [
+        (address, direction_effect("hold", direction), amount_minor, asset)
+        for address, direction, amount_minor, asset in command.entries
+    ]
+    refusal = None if limit is None else _limit_of_one_asset(state, legs)
+    return refusal or settle(state, legs)
+
+
+def _limit_of_one_asset(state: State, legs: list[Leg]) -> Refusal | None:
+    """Refuse a capture limit over several assets, but for what comes first in precedence."""
+    accounts = (state.accounts[leg[0]] for leg in legs)
+    if len({account.asset for account in accounts if account is not None}) < 2:  # noqa: PLR2004 - several
+        return None
+    refusal = irregular(state, legs)
+    if refusal is not None and refusal.code is not RefusalCode.UNBALANCED:
+        return refusal
+    detail = "a capture limit needs entries of one asset"
+    return Refusal(RefusalCode.ASSET_MISMATCH, detail, "capture_limit_minor")
 
 
 def expires_by(command: PlaceHold, time_us: int) -> Refusal | None:
