@@ -51,3 +51,9 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_LEDGERS_PER_PROCESS: Final = 256
 READ_POOL_SIZE: Final = 8
 WRITE_POOL_SIZE: Final = 8
+
+# Proofs.
+MAX_NOTE_CHARS: Final = 65_536
+MAX_NOTE_SIGNATURES: Final = 16
+MAX_TILE_LEVEL: Final = 7  # 256 to the power of eight: more than positions can count
+MAX_BUNDLED_RECORD_BYTES: Final = 65_535  # the length before it has two bytes

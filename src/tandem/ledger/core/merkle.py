@@ -84,7 +84,7 @@ class Tree:
             whole = leaves[start : start + TILE_HASHES]
             tiles.append(Tile(0, self.size >> TILE_HEIGHT, b"".join(whole)))
             self.size += TILE_HASHES - 1  # the last leaf's place, from which the carry goes up
-            tiles += self._carry_tile(_root(whole))
+            tiles += self._carry_tile(power_root(whole))
             self.size += 1
             start += TILE_HASHES
         return tiles
@@ -134,10 +134,10 @@ def tile_root(hashes: bytes) -> bytes:
     """The root of a full tile: the hash that stands for it one tile level up."""
     level = [hashes[start : start + HASH_BYTES] for start in range(0, len(hashes), HASH_BYTES)]
     assert len(level) == TILE_HASHES
-    return _root(level)
+    return power_root(level)
 
 
-def _root(level: Sequence[bytes]) -> bytes:
+def power_root(level: Sequence[bytes]) -> bytes:
     """The root over hashes whose number is a power of two."""
     while len(level) > 1:
         pairs = iter(level)
