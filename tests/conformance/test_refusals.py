@@ -11,9 +11,10 @@ from tandem.ledger import api
 pytestmark = pytest.mark.anyio
 
 _MOST: Final = 2**127 - 1
+_LEADING_ZERO: Final[Any] = "01"
 
 
-async def _prepare(ledger: api.Ledger) -> dict[str, int]:
+async def prepare(ledger: api.Ledger) -> dict[str, int]:
     """Make accounts in every state, a hold of them, an ended hold, and a transaction."""
     await open_accounts(
         ledger,
@@ -84,7 +85,7 @@ _PRECEDENCE: Final[list[tuple[str, str, int | None, _Write]]] = [
     ("malformed before an amount", "malformed", 1,
      _post(_debit("wallets:a", 0), _credit("no address", 1))),
     ("malformed amounts before others", "malformed", 1,
-     _post(_debit("wallets:a", 0), _credit("wallets:b", "01"))),
+     _post(_debit("wallets:a", 0), _credit("wallets:b", _LEADING_ZERO))),
     ("amounts in order of entries", "amount_overflow", 0,
      _post(_debit("wallets:a", _MOST + 1), _credit("wallets:b", 0))),
     ("amounts before the limit over them", "malformed", None, _hold(
@@ -136,17 +137,17 @@ _PRECEDENCE: Final[list[tuple[str, str, int | None, _Write]]] = [
 
 async def test_precedence(ledger: api.Ledger) -> None:
     """Where several refusals apply, the documented first one is given, through every door."""
-    at = await _prepare(ledger)
+    at = await prepare(ledger)
     wrong = []
     for number, (why, code, index, write) in enumerate(_PRECEDENCE):
-        refusal = await refused(write(_Numbered(ledger, number), at))
+        refusal = await refused(write(Numbered(ledger, number), at))
         if (refusal.code, refusal.index) != (code, index):
             wrong.append((why, refusal))
     assert wrong == []
     assert (await ledger.verify()).holds
 
 
-class _Numbered:
+class Numbered:
     """A ledger that makes the key `new` another one for each case."""
 
     def __init__(self, ledger: api.Ledger, number: int) -> None:
