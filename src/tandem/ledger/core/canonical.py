@@ -134,7 +134,13 @@ def _refusal_fields(refusal: Refusal) -> dict[str, Any]:
 
 def decode(body: str) -> Record:
     """Read a record back from its canonical text. Raises ValueError where it is none."""
-    fields = json.loads(body)
+    try:
+        return _read(json.loads(body))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a record: {error!r:.80}") from error
+
+
+def _read(fields: Mapping[str, Any]) -> Record:
     if fields.get("v") != FORMAT_VERSION:
         raise ValueError(f"unknown format version {fields.get('v')!r}")
     account = fields.get("account")
