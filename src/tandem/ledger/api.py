@@ -177,7 +177,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """A page of records, oldest first; `next_cursor` is None on the last one."""
+    """A page of records in order; `next_cursor` is None on the last one, and on no other."""
 
     items: tuple[Record, ...]
     next_cursor: str | None = None
@@ -389,11 +389,22 @@ class Ledger(Protocol):
         self,
         *,
         account: str | None = None,
+        account_prefix: str | None = None,
         kind: RecordKind | str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        recorded_from: datetime | None = None,
+        recorded_until: datetime | None = None,
+        newest_first: bool = False,
         cursor: str | None = None,
         limit: int = 100,
     ) -> RecordPage:
-        """List records in commit order, of one account or kind or all."""
+        """List records in commit order: those to which everything given applies.
+
+        `account` and `account_prefix` (whole segments) are of any of a record's entries; of
+        `metadata` every pair is the record's; times are from one until just before the other.
+        A page may have fewer than `limit` and go on: only without `next_cursor` it is the last.
+        """
         ...
 
     async def trial_balance(self, *, at_position: int | None = None) -> TrialBalance:

@@ -27,7 +27,7 @@ from tandem.ledger.core.commands import SingleCommand
 from tandem.ledger.core.kinds import BatchMode
 from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
 from tandem.ledger.times import from_us, to_us
-from tandem.ledger.wire import command_members, entry_members, present
+from tandem.ledger.wire import command_members, entry_members, metadata_query, present
 
 ATTEMPTS: Final = 5
 FIRST_PAUSE_MS: Final = 50
@@ -309,13 +309,29 @@ class LedgerClient:
         self,
         *,
         account: str | None = None,
+        account_prefix: str | None = None,
         kind: api.RecordKind | str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        recorded_from: datetime | None = None,
+        recorded_until: datetime | None = None,
+        newest_first: bool = False,
         cursor: str | None = None,
         limit: int = DEFAULT_PAGE_SIZE,
     ) -> api.RecordPage:
-        """List records in commit order, of one account or kind or all."""
-        query = present(account=account, kind=kind, cursor=cursor, limit=limit)
-        return await self._read(_RECORDS, "/records", query)
+        """List records in commit order: those to which everything given applies."""
+        query = present(
+            account=account,
+            account_prefix=account_prefix,
+            kind=kind,
+            reference=reference,
+            recorded_from=_time(recorded_from, "recorded_from"),
+            recorded_until=_time(recorded_until, "recorded_until"),
+            newest_first=None if newest_first is False else newest_first,
+            cursor=cursor,
+            limit=limit,
+        )
+        return await self._read(_RECORDS, "/records", query | metadata_query(metadata))
 
     async def trial_balance(self, *, at_position: int | None = None) -> api.TrialBalance:
         """Sum every account per asset; the difference is zero at every position."""

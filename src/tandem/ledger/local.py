@@ -1,16 +1,13 @@
 """The ledger in process: the interface over the writer and the reader. HTTP stands on it too."""
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from tandem.ledger import api, commands
 from tandem.ledger.api import Entry
-from tandem.ledger.core import intake
+from tandem.ledger.core import filters, intake
 from tandem.ledger.core.canonical import decode
 from tandem.ledger.core.commands import Command, SingleCommand
 from tandem.ledger.core.kinds import BatchMode, RecordKind
@@ -18,10 +15,10 @@ from tandem.ledger.core.limits import (
     DEFAULT_PAGE_SIZE,
     MAX_COMMANDS_PER_BATCH,
     MAX_ENTRIES_PER_BATCH,
-    MAX_PAGE_SIZE,
 )
 from tandem.ledger.core.records import Record
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.listing import Listings
 from tandem.ledger.reader import Reader
 from tandem.ledger.storage.port import Head, LedgerStore, StorageError
 from tandem.ledger.times import from_us, to_us
@@ -34,8 +31,6 @@ from tandem.ledger.views import (
     totals_view,
 )
 from tandem.ledger.writer import Answer, Writer
-
-_POSITION: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class LedgerFault(Exception):  # noqa: N818 - a fault of ours, as opposed to a refusal
@@ -68,6 +63,7 @@ class LocalLedger:
         self._ledger_id = head.ledger_id
         self._writer = writer
         self._reader = Reader(store, head.ledger_id, head.name, now_us)
+        self._listings = Listings(self._reader)
 
     # -- writes --------------------------------------------------------------------------------
 
@@ -330,37 +326,35 @@ class LocalLedger:
 
     @_reachable
     async def accounts(
-        self, *, prefix: str = "", cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE
+        self,
+        *,
+        prefix: str = "",
+        cursor: str | None = None,
+        limit: int = DEFAULT_PAGE_SIZE,
     ) -> api.AccountPage:
         """List accounts by address; `prefix` is whole segments, as `customers:42`."""
-        segments = intake.address(prefix, "prefix") if prefix else ""
-        size = _page_size(limit)
-        after = "" if cursor is None else intake.address(_opened(cursor, "a"), "cursor")
-        found = await self._reader.accounts(segments, after, size + 1)
-        more = len(found) > size
-        return api.AccountPage(
-            tuple(map(account_view, found[:size])),
-            _sealed("a", found[size - 1].address) if more else None,
-        )
+        chosen = filters.account_filter(prefix, None, None, None, None)
+        return await self._listings.accounts(chosen, cursor, limit)
 
     @_reachable
     async def records(
         self,
         *,
         account: str | None = None,
+        account_prefix: str | None = None,
         kind: RecordKind | str | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        recorded_from: datetime | None = None,
+        recorded_until: datetime | None = None,
+        newest_first: bool = False,
         cursor: str | None = None,
         limit: int = DEFAULT_PAGE_SIZE,
     ) -> api.RecordPage:
-        """List records in commit order, of one account or kind or all."""
-        address = None if account is None else intake.address(account, "account")
-        size = _page_size(limit)
-        after = 0 if cursor is None else _position(_opened(cursor, "r"))
-        found = await self._reader.records(address, _kind(kind), after, size + 1)
-        more = len(found) > size
-        return api.RecordPage(
-            tuple(record_view(record) for record in found[:size]),
-            _sealed("r", str(found[size - 1].position)) if more else None,
+        """List records in commit order: those to which everything given applies."""
+        chosen = filters.record_filter(account, account_prefix, kind, reference, metadata)
+        return await self._listings.records(
+            chosen, recorded_from, recorded_until, newest_first, cursor, limit
         )
 
     @_reachable
@@ -424,43 +418,3 @@ def _check_size(commands: Sequence[SingleCommand]) -> None:
             f"and {MAX_ENTRIES_PER_BATCH} entries"
         )
         raise Refused(Refusal(RefusalCode.TOO_LARGE, detail, "commands"))
-
-
-def _kind(value: RecordKind | str | None) -> RecordKind | None:
-    try:
-        return None if value is None else RecordKind(value)
-    except ValueError:
-        detail = f"a kind is one of {', '.join(RecordKind)}"
-        raise Refused(Refusal(RefusalCode.MALFORMED, detail, "kind")) from None
-
-
-def _page_size(limit: object) -> int:
-    if isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= MAX_PAGE_SIZE:
-        return limit
-    detail = f"a page has 1 to {MAX_PAGE_SIZE} items"
-    raise Refused(Refusal(RefusalCode.MALFORMED, detail, "limit"))
-
-
-def _sealed(sort: Literal["a", "r"], value: str) -> str:
-    """Write a cursor; opaque, so that what is in it can change."""
-    return base64.urlsafe_b64encode(f"{sort}{value}".encode()).decode().rstrip("=")
-
-
-def _opened(cursor: object, sort: Literal["a", "r"]) -> str:
-    refused = Refused(Refusal(RefusalCode.MALFORMED, "not a cursor of this listing", "cursor"))
-    if not isinstance(cursor, str) or len(cursor) > MAX_PAGE_SIZE:
-        raise refused
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
-    except (ValueError, binascii.Error):
-        raise refused from None
-    if text[:1] != sort:
-        raise refused
-    return text[1:]
-
-
-def _position(text: str) -> int:
-    if _POSITION.fullmatch(text):
-        return int(text)
-    raise Refused(Refusal(RefusalCode.MALFORMED, "not a cursor of this listing", "cursor"))

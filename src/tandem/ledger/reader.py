@@ -8,12 +8,19 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tandem.ledger.core.accounts import Account
+from tandem.ledger.core.canonical import decode
 from tandem.ledger.core.decide.entries import direction_effect
-from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.filters import AccountFilter, RecordFilter, Span
 from tandem.ledger.core.parents import Parent, fold
 from tandem.ledger.core.records import Balance, Record, after
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
-from tandem.ledger.storage.port import AssetTotals, BalanceRow, LedgerStore, RecordFilter
+from tandem.ledger.storage.port import (
+    AccountSlice,
+    AssetTotals,
+    BalanceRow,
+    LedgerStore,
+    RecordSlice,
+)
 
 
 class BalanceReading(NamedTuple):
@@ -114,11 +121,11 @@ class Reader:
 
     async def record(self, position: int) -> Record:
         """The record at a position."""
-        found = await self._store.records(self._ledger_id, RecordFilter(), position - 1, 1)
-        if not found:
+        bodies = await self._store.bodies(self._ledger_id, position - 1, 1)
+        if not bodies:
             detail = f"the log has no position {position}"
             raise Refused(Refusal(RefusalCode.TRANSACTION_NOT_FOUND, detail, "position"))
-        return found[0]
+        return decode(bodies[0])
 
     async def hold(self, position: int) -> HoldReading:
         """A hold as it stands now, by time."""
@@ -130,18 +137,29 @@ class Reader:
         overdue = hold.expires_at_us is not None and hold.expires_at_us <= self._now_us()
         return HoldReading(hold, chain[0], expired=hold.open and overdue)
 
-    async def accounts(self, prefix: str, after_address: str, limit: int) -> Sequence[Account]:
+    async def accounts(self, chosen: AccountFilter, after_address: str, limit: int) -> AccountSlice:
         """Accounts by address."""
-        return await self._store.accounts(self._ledger_id, prefix, after_address, limit)
+        return await self._store.accounts(self._ledger_id, chosen, after_address, limit)
 
-    async def records(
-        self, address: str | None, kind: RecordKind | None, after_position: int, limit: int
-    ) -> Sequence[Record]:
-        """Records in order. Of an account: those with entries of it."""
-        if address is not None:
-            await self.account(address)
-        chosen = RecordFilter(address, None if kind is None else kind.value)
-        return await self._store.records(self._ledger_id, chosen, after_position, limit)
+    async def span(self, from_us: int | None, until_us: int | None) -> Span:
+        """The positions recorded from a time until just before another, up to the last record."""
+        head = await self._store.head(self._name)
+        assert head is not None
+        first, last = 1, head.position
+        if from_us is not None:
+            first += await self._store.position_at(self._ledger_id, from_us - 1)
+        if until_us is not None:
+            before = await self._store.position_at(self._ledger_id, until_us - 1)
+            last = min(last, before)
+        return Span(first, last)
+
+    async def records(self, chosen: RecordFilter, span: Span, limit: int) -> RecordSlice:
+        """Records in the order of a span. Of an account: those with entries of it."""
+        if chosen.account is not None:
+            await self.account(chosen.account)
+        if span.first > span.last:
+            return RecordSlice(())
+        return await self._store.records(self._ledger_id, chosen, span, limit)
 
     async def trial_balance(self, position: int | None) -> tuple[int, Sequence[AssetTotals]]:
         """Sums per asset as of a position."""

@@ -2,7 +2,7 @@
 
 Ordered walks of the tables. The first replays the records' bytes: positions, times, keys, balance
 per asset, running totals, pending totals against open holds, limits, and the Merkle root against
-the head. Then the entry rows and the account rows are held to what the bytes said.
+the head. Then the entry rows, the account rows and the annotations are held to what the bytes said.
 """
 
 from collections import Counter
@@ -12,12 +12,14 @@ from typing import Final, NamedTuple
 
 from tandem.ledger.core.accounts import Account
 from tandem.ledger.core.canonical import decode, encode
+from tandem.ledger.core.filters import AccountFilter
 from tandem.ledger.core.kinds import Effect, RecordKind
 from tandem.ledger.core.merkle import Tree, leaf_hash
 from tandem.ledger.core.parents import Parent, found, grown
 from tandem.ledger.core.records import ZERO, Balance, Record, after
 from tandem.ledger.storage.port import Head, LedgerStore, StoredEntry, StoredRecord
 from tandem.ledger.storage.rows import KIND_CODES
+from tandem.ledger.verify_annotations import Annotations
 
 PAGE_RECORDS: Final = 2_000
 MAX_FAULTS: Final = 100
@@ -65,6 +67,7 @@ class _Walk:
         self.digests: dict[int, _Digest] = {}
         self.keys: set[bytes] = set()
         self.holds: dict[int, Parent] = {}
+        self.annotations = Annotations()
         self.entries = 0
 
     def fault(self, text: str) -> None:
@@ -88,6 +91,7 @@ class _Walk:
             self.balances.setdefault(record.account.address, ZERO)
         self._check_entries(record)
         self._follow_holds(record)
+        self.annotations.take(record)
 
     def _check_columns(self, stored: StoredRecord, record: Record) -> None:
         said = (
@@ -207,6 +211,8 @@ async def verify(
     walk.check_head(head)
     await _check_entry_rows(store, head, walk)
     await _check_account_rows(store, head, walk)
+    for fault in await walk.annotations.faults(store, head):
+        walk.fault(fault)
     return Findings(
         walk.position, walk.entries, len(walk.accounts), walk.tree.root(), tuple(walk.faults)
     )
@@ -238,7 +244,9 @@ async def _check_account_rows(store: LedgerStore, head: Head, walk: _Walk) -> No
     odd: set[str] = set()
     left = set(walk.accounts)
     address = ""
-    while page := await store.accounts(head.ledger_id, "", address, PAGE_RECORDS):
+    while page := (
+        await store.accounts(head.ledger_id, AccountFilter(), address, PAGE_RECORDS)
+    ).accounts:
         for account in page:
             if account.opened_position <= head.position:
                 left.discard(account.address)

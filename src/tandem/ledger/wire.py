@@ -1,10 +1,11 @@
 """Commands and entries as members of JSON bodies: the client's half of `http.bodies`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tandem.ledger import commands
 from tandem.ledger.api import Entry
+from tandem.ledger.core import intake
 from tandem.ledger.core.commands import (
     Capture,
     Limit,
@@ -24,6 +25,11 @@ from tandem.ledger.times import from_us
 def present(**members: Any) -> dict[str, Any]:
     """Leave out what is None."""
     return {name: value for name, value in members.items() if value is not None}
+
+
+def metadata_query(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """Write metadata as query parameters, `metadata[key]=value`; raises `Refused`."""
+    return {f"metadata[{key}]": value for key, value in intake.metadata(metadata).items()}
 
 
 def entry_members(entries: Sequence[Entry] | None) -> list[dict[str, Any]] | None:

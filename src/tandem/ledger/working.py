@@ -59,6 +59,7 @@ class Batch:
         self.before = before
         self.tree = tree.copy()
         self.written = Written([], [], [])
+        self.annotated: list[Record] = []
         self.sealed: Append | None = None
 
     @property
@@ -77,6 +78,8 @@ class Batch:
         self.written.records.append(record)
         self.written.bodies.append(body)
         self.written.entry_lines.extend(lines)
+        if record.reference is not None or record.metadata:
+            self.annotated.append(record)
 
     def seal(self) -> Append:
         """Close the batch; it takes no more records."""
@@ -109,6 +112,7 @@ class Batch:
             list(opened.values()),
             list(updated.values()),
             tiles,
+            self.annotated,
         )
         return self.sealed
 

@@ -47,6 +47,16 @@ DRAIN_TIMEOUT_MS: Final = 30_000
 # Reads and the wire.
 MAX_PAGE_SIZE: Final = 1_000
 DEFAULT_PAGE_SIZE: Final = 100
+MAX_CURSOR_CHARS: Final = 512
+MAX_POSITION: Final = 2**63 - 1
+# Percent-encoded, this is what fits a URL.
+MAX_FILTER_PAIRS: Final = 8
+MAX_FILTER_CHARS: Final = 4_096
+# What one page of a listing looks at, whatever it finds; the next page goes on from there.
+MAX_LISTING_WINDOW_RECORDS: Final = 10_000
+MAX_LISTING_PROBES: Final = 10_000
+MAX_MERGED_ACCOUNTS: Final = 100
+MAX_PROBED_ACCOUNTS: Final = 16
 MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_LEDGERS_PER_PROCESS: Final = 256
 READ_POOL_SIZE: Final = 8

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.responses import JSONResponse, Response
 
 from tandem.ledger import api
@@ -11,7 +11,7 @@ from tandem.ledger.core import intake
 from tandem.ledger.core.commands import Reverse, SingleCommand
 from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
-from tandem.ledger.http import answers, bodies
+from tandem.ledger.http import answers, bodies, queries
 from tandem.ledger.http.answers import answer, written
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
@@ -36,6 +36,15 @@ class _Filter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class _MetadataFilter(_Filter):
+    """Query parameters beside which `metadata[key]=value` stands any number of times."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_metadata(cls, given: Any) -> Any:
+        return queries.without_metadata(given)
+
+
 class AccountFilter(_Filter):
     """Which accounts to list."""
 
@@ -44,11 +53,16 @@ class AccountFilter(_Filter):
     limit: int = DEFAULT_PAGE_SIZE
 
 
-class RecordFilter(_Filter):
-    """Which records to list."""
+class RecordFilter(_MetadataFilter):
+    """Which records to list; `metadata[key]=value` is read beside these."""
 
     account: str | None = None
+    account_prefix: str | None = None
     kind: str | None = None
+    reference: str | None = None
+    recorded_from: bodies.Time | None = None
+    recorded_until: bodies.Time | None = None
+    newest_first: bool = False
     cursor: str | None = None
     limit: int = DEFAULT_PAGE_SIZE
 
@@ -258,10 +272,17 @@ def _add_reads(router: APIRouter, require: Require, ledger: Any) -> None:
         """Balance now, at a position, or at a past time."""
         return answer(await ledger.balance(address, **dict(when)))
 
-    @router.get("/records", dependencies=guarded, response_model=api.RecordPage)
-    async def list_records(ledger: Ledger, chosen: Annotated[RecordFilter, Query()]) -> Response:
+    @router.get(
+        "/records",
+        dependencies=guarded,
+        response_model=api.RecordPage,
+        openapi_extra=queries.METADATA_PARAMETER,
+    )
+    async def list_records(
+        ledger: Ledger, chosen: Annotated[RecordFilter, Query()], metadata: queries.Metadata
+    ) -> Response:
         """List records in commit order."""
-        return answer(await ledger.records(**dict(chosen)))
+        return answer(await ledger.records(**dict(chosen), metadata=metadata))
 
     @router.get("/records/{position}", dependencies=guarded, response_model=api.Record)
     async def read_record(ledger: Ledger, position: Position) -> Response:

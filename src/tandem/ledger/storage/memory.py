@@ -11,11 +11,21 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from tandem.ledger.core.accounts import Account, parse_asset
 from tandem.ledger.core.expiry import Due
+from tandem.ledger.core.filters import (
+    AccountFilter,
+    RecordFilter,
+    Span,
+    account_matches,
+    matches,
+    terms,
+)
 from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.merkle import Tile
 from tandem.ledger.core.parents import fold
 from tandem.ledger.core.records import ZERO, Balance, Record
 from tandem.ledger.storage.port import (
+    AccountSlice,
+    Annotation,
     Append,
     AssetTotals,
     BalanceRow,
@@ -24,7 +34,7 @@ from tandem.ledger.storage.port import (
     Head,
     Loaded,
     LockedHead,
-    RecordFilter,
+    RecordSlice,
     StoredEntry,
     StoredRecord,
 )
@@ -229,31 +239,26 @@ class MemoryStore:
         return self._log(ledger_id).accounts.get(address)
 
     async def accounts(
-        self, ledger_id: int, prefix: str, after: str, limit: int
-    ) -> Sequence[Account]:
-        """Accounts by address, from whole segments of a prefix, after an address."""
+        self, ledger_id: int, chosen: AccountFilter, after: str, limit: int
+    ) -> AccountSlice:
+        """Accounts that match, by address, after an address."""
         accounts = self._log(ledger_id).accounts
-        chosen = sorted(
-            address
-            for address in accounts
-            if address > after
-            and (not prefix or address == prefix or address.startswith(f"{prefix}:"))
-        )
-        return [accounts[address] for address in chosen[:limit]]
+        found = [
+            accounts[address]
+            for address in sorted(accounts)
+            if address > after and account_matches(accounts[address], chosen)
+        ]
+        return AccountSlice(found[:limit], found[limit - 1].address if found[limit:] else None)
 
     async def records(
-        self, ledger_id: int, chosen: RecordFilter, after: int, limit: int
-    ) -> Sequence[Record]:
-        """Records in order, after a position."""
-        return [
-            record
-            for record in self._log(ledger_id).records[after:]
-            if chosen.kind in (None, record.kind)
-            and (
-                chosen.address is None
-                or any(entry.address == chosen.address for entry in record.entries)
-            )
-        ][:limit]
+        self, ledger_id: int, chosen: RecordFilter, span: Span, limit: int
+    ) -> RecordSlice:
+        """Records that match, in the order of the span."""
+        seen = self._log(ledger_id).records[span.first - 1 : max(0, span.last)]
+        found = [record for record in seen if matches(record, chosen)]
+        if span.newest_first:
+            found.reverse()
+        return RecordSlice(found[:limit], found[limit - 1].position if found[limit:] else None)
 
     async def totals(self, ledger_id: int, position: int | None) -> tuple[int, list[AssetTotals]]:
         """Sums per asset as of a position (None: the last), and that position."""
@@ -296,3 +301,14 @@ class MemoryStore:
         log = self._log(ledger_id)
         rows = sorted(entry for entries in log.entries.values() for entry in entries)
         return [entry for entry in rows if entry[:3] > after][:limit]
+
+    async def stored_annotations(
+        self, ledger_id: int, after: Annotation, limit: int
+    ) -> Sequence[Annotation]:
+        """Annotations in order of term and position, for verification."""
+        rows = sorted(
+            Annotation(term, record.position)
+            for record in self._log(ledger_id).records
+            for term in terms(record.reference, record.metadata)
+        )
+        return rows[bisect_right(rows, after) :][:limit]

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 
 from tandem.ledger.core.accounts import Account
 from tandem.ledger.core.expiry import Due
+from tandem.ledger.core.filters import AccountFilter, RecordFilter, Span
 from tandem.ledger.core.merkle import Tile
 from tandem.ledger.core.records import Balance, Record
 
@@ -60,7 +61,8 @@ class Append(NamedTuple):
 
     `bodies` are the records' canonical texts. `entry_lines` are the entries' columns, comma
     separated: account number, position, leg, effect, amount and the four totals after it.
-    `opened` and `updated` are the accounts as the records leave them.
+    `opened` and `updated` are the accounts as the records leave them. `annotated` are those of the
+    records that have a reference or metadata.
     """
 
     before: Head
@@ -71,6 +73,7 @@ class Append(NamedTuple):
     opened: Sequence[Account]
     updated: Sequence[Account]
     tiles: Sequence[Tile]
+    annotated: Sequence[Record] = ()
 
 
 class Loaded(NamedTuple):
@@ -103,11 +106,31 @@ class AssetTotals(NamedTuple):
     totals: Balance
 
 
-class RecordFilter(NamedTuple):
-    """Which records to list."""
+class RecordSlice(NamedTuple):
+    """Records in the order of a listing, as many as were asked for at most.
 
-    address: str | None = None
-    kind: str | None = None
+    `stopped` is the position up to which the store looked, None where it looked at all there is.
+    """
+
+    records: Sequence[Record]
+    stopped: int | None = None
+
+
+class AccountSlice(NamedTuple):
+    """Accounts by address, as many as were asked for at most.
+
+    `stopped` is the address up to which the store looked, None where it looked at all there is.
+    """
+
+    accounts: Sequence[Account]
+    stopped: str | None = None
+
+
+class Annotation(NamedTuple):
+    """A row that says under which term (see `core.filters`) a record is listed."""
+
+    term: str
+    position: int
 
 
 class StoredEntry(NamedTuple):
@@ -218,15 +241,15 @@ class LedgerStore(Protocol):
         ...
 
     async def accounts(
-        self, ledger_id: int, prefix: str, after: str, limit: int
-    ) -> Sequence[Account]:
-        """Accounts by address, from whole segments of a prefix, after an address."""
+        self, ledger_id: int, chosen: AccountFilter, after: str, limit: int
+    ) -> AccountSlice:
+        """Accounts that match, by address, after an address."""
         ...
 
     async def records(
-        self, ledger_id: int, chosen: RecordFilter, after: int, limit: int
-    ) -> Sequence[Record]:
-        """Records in order, after a position."""
+        self, ledger_id: int, chosen: RecordFilter, span: Span, limit: int
+    ) -> RecordSlice:
+        """Records that match, in the order of the span; what it looks at is bounded."""
         ...
 
     async def totals(self, ledger_id: int, position: int | None) -> tuple[int, list[AssetTotals]]:
@@ -243,4 +266,10 @@ class LedgerStore(Protocol):
         self, ledger_id: int, after: tuple[int, int, int], limit: int
     ) -> Sequence[StoredEntry]:
         """Entry rows in order of account, position and leg, for verification."""
+        ...
+
+    async def stored_annotations(
+        self, ledger_id: int, after: Annotation, limit: int
+    ) -> Sequence[Annotation]:
+        """Annotations in order of term and position, for verification."""
         ...

@@ -21,6 +21,7 @@ from tandem.ledger.storage.port import (
 from tandem.ledger.storage.queries import query
 from tandem.ledger.storage.rows import (
     account_parameters,
+    annotation_lines,
     asset_parameters,
     entry_lines,
     head_parameters,
@@ -75,6 +76,8 @@ class Appends:
             entries = entry_lines(write)
             if entries:
                 _copy(cursor, "copy_entries", entries)
+            if write.annotated:
+                _copy(cursor, "copy_annotations", annotation_lines(write))
             _write_rest(cursor, write)
 
     @contextmanager

@@ -10,19 +10,21 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from tandem.ledger.core.accounts import Account
 from tandem.ledger.core.canonical import decode
-from tandem.ledger.core.kinds import RecordKind
-from tandem.ledger.core.records import Record
+from tandem.ledger.core.filters import AccountFilter, RecordFilter, Span, is_below, matches
+from tandem.ledger.storage.listings import Bounds, Statement, record_statement
 from tandem.ledger.storage.port import (
+    AccountSlice,
+    Annotation,
     AssetTotals,
     BalanceRow,
     Head,
-    RecordFilter,
+    RecordSlice,
     StorageUnavailable,
     StoredEntry,
     StoredRecord,
 )
 from tandem.ledger.storage.queries import query
-from tandem.ledger.storage.rows import KIND_CODES, read_account, read_balance, read_head
+from tandem.ledger.storage.rows import read_account, read_balance, read_head
 from tandem.platform.database import Pool
 
 
@@ -42,10 +44,14 @@ class PostgresReads:
     def __init__(self, pool: Pool, max_clock_skew_us: int) -> None:
         self._pool = pool
         self._max_clock_skew_us = max_clock_skew_us
+        self.bounds = Bounds()
 
     async def _execute(self, name: str, parameters: Mapping[str, Any]) -> list[TupleRow]:
+        return await self._run(query(name), parameters)
+
+    async def _run(self, statement: str, parameters: Mapping[str, Any]) -> list[TupleRow]:
         async with reading(self._pool) as connection:
-            cursor = await connection.execute(query(name), parameters)
+            cursor = await connection.execute(statement, parameters)
             return [] if cursor.description is None else await cursor.fetchall()
 
     async def heads(self) -> Sequence[Head]:
@@ -98,29 +104,47 @@ class PostgresReads:
         return read_account(rows[0]) if rows else None
 
     async def accounts(
-        self, ledger_id: int, prefix: str, after: str, limit: int
-    ) -> Sequence[Account]:
-        """Accounts by address, from whole segments of a prefix, after an address."""
-        parameters = {"ledger_id": ledger_id, "prefix": prefix, "after": after, "limit": limit}
-        return [read_account(row) for row in await self._execute("accounts", parameters)]
-
-    async def records(
-        self, ledger_id: int, chosen: RecordFilter, after: int, limit: int
-    ) -> Sequence[Record]:
-        """Records in order, after a position."""
-        parameters: dict[str, Any] = {
+        self, ledger_id: int, chosen: AccountFilter, after: str, limit: int
+    ) -> AccountSlice:
+        """Accounts that match, by address, after an address."""
+        parameters = {
             "ledger_id": ledger_id,
-            "kind": None if chosen.kind is None else KIND_CODES[RecordKind(chosen.kind)],
+            "prefix": chosen.prefix or "",
             "after": after,
             "limit": limit,
         }
-        if chosen.address is None:
-            return [decode(row[0]) for row in await self._execute("records", parameters)]
-        account = await self.account(ledger_id, chosen.address)
-        if account is None:
-            return []
-        parameters["number"] = account.number
-        return [decode(row[0]) for row in await self._execute("account_records", parameters)]
+        found = [read_account(row) for row in await self._execute("accounts", parameters)]
+        return AccountSlice(found, found[-1].address if len(found) == limit else None)
+
+    async def records(
+        self, ledger_id: int, chosen: RecordFilter, span: Span, limit: int
+    ) -> RecordSlice:
+        """Records that match, in the order of the span; what it looks at is bounded."""
+        numbers = await self._numbers(ledger_id, chosen)
+        if numbers is not None and not numbers:
+            return RecordSlice(())
+        statement = record_statement(ledger_id, chosen, numbers, span, limit, self.bounds)
+        rows = await self._run(statement.text, statement.parameters)
+        stopped = _stopped(statement, rows, span, limit)
+        records = [decode(row[1]) for row in rows if row[1] is not None]
+        if chosen.account_prefix is not None:
+            records = [record for record in records if matches(record, chosen)]
+        return RecordSlice(records, stopped)
+
+    async def _numbers(self, ledger_id: int, chosen: RecordFilter) -> Sequence[int] | None:
+        """Number the accounts of a filter; None where it has none, or too many."""
+        prefix = chosen.account_prefix
+        if chosen.account is not None:
+            if prefix is not None and not is_below(chosen.account, prefix):
+                return ()
+            account = await self.account(ledger_id, chosen.account)
+            return () if account is None else (account.number,)
+        if prefix is None:
+            return None
+        most = self.bounds.merged_accounts
+        parameters = {"ledger_id": ledger_id, "prefix": prefix, "limit": most + 1}
+        rows = await self._execute("accounts_below", parameters)
+        return None if len(rows) > most else [row[0] for row in rows]
 
     async def totals(self, ledger_id: int, position: int | None) -> tuple[int, list[AssetTotals]]:
         """Sums per asset as of a position (None: the last), and that position."""
@@ -154,3 +178,29 @@ class PostgresReads:
             StoredEntry(row[0], row[1], row[2], row[3], int(row[4]), read_balance(row[5:9]))
             for row in await self._execute("stored_entries", parameters)
         ]
+
+    async def stored_annotations(
+        self, ledger_id: int, after: Annotation, limit: int
+    ) -> Sequence[Annotation]:
+        """Annotations in order of term and position, for verification."""
+        parameters = {
+            "ledger_id": ledger_id,
+            "term": after.term,
+            "seq": after.position,
+            "limit": limit,
+        }
+        rows = await self._execute("stored_annotations", parameters)
+        return [Annotation(row[0].hex, row[1]) for row in rows]
+
+
+def _stopped(statement: Statement, rows: Sequence[TupleRow], span: Span, limit: int) -> int | None:
+    """Tell up to which position a page looked, None where that is all there is."""
+    hits = [row for row in rows if row[1] is not None]
+    if len(hits) >= limit:
+        return int(hits[-1][0])
+    if statement.stretch is not None:
+        reached = statement.stretch.first if span.newest_first else statement.stretch.last
+        return None if reached == (span.first if span.newest_first else span.last) else reached
+    if statement.name == "list_walk" and rows and rows[-1][2] is not None:
+        return int(rows[-1][2]) + (1 if span.newest_first else -1)
+    return None

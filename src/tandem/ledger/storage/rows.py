@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from tandem.ledger.core.accounts import Account, AccountClass, AccountStatus, parse_asset
 from tandem.ledger.core.commands import NO_METADATA
+from tandem.ledger.core.filters import terms
 from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.records import ZERO, Balance
 from tandem.ledger.storage.port import Append, Head
@@ -62,6 +63,22 @@ def entry_lines(write: Append) -> bytes:
     return "".join([f"{start}{line}\n" for line in write.entry_lines]).encode()
 
 
+def annotation_rows(write: Append) -> list[tuple[str, int]]:
+    """Give the term and position of every annotation; plain transfers have none."""
+    return [
+        (term, record.position)
+        for record in write.annotated
+        for term in terms(record.reference, record.metadata)
+    ]
+
+
+def annotation_lines(write: Append) -> bytes:
+    """Write the annotations as COPY text."""
+    ledger_id = write.before.ledger_id
+    lines = [f"{ledger_id}\t{term}\t{position}\n" for term, position in annotation_rows(write)]
+    return "".join(lines).encode()
+
+
 def _array(values: Iterable[object]) -> str:
     """Write an array literal of numbers; None is NULL."""
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
@@ -72,7 +89,10 @@ def small_parameters(write: Append) -> dict[str, Any]:
     records = write.records
     columns = [*zip(*(line.split(",") for line in write.entry_lines), strict=True)]
     entries = columns or [()] * len(_ENTRY_COLUMNS)
+    annotations = annotation_rows(write)
     return {
+        "annotation_term": _array(term for term, _ in annotations),
+        "annotation_seq": _array(position for _, position in annotations),
         **{name: _array(values) for name, values in zip(_ENTRY_COLUMNS, entries, strict=True)},
         "record_seq": _array(record.position for record in records),
         "record_time": _array(record.recorded_at_us for record in records),

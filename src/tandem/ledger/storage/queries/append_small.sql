@@ -34,5 +34,9 @@ WITH clock AS MATERIALIZED (
         %(entry_posted_debits)s::numeric[], %(entry_posted_credits)s::numeric[],
         %(entry_pending_debits)s::numeric[], %(entry_pending_credits)s::numeric[]
     ) AS e
+), annotations AS (
+    INSERT INTO ledger.annotation (ledger_id, term, seq)
+    SELECT moved.ledger_id, a.*
+    FROM moved, unnest(%(annotation_term)s::uuid[], %(annotation_seq)s::bigint[]) AS a
 )
 SELECT clock.near, EXISTS (SELECT FROM moved) AS moved FROM clock

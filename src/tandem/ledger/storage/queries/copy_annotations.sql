@@ -1,0 +1,1 @@
+COPY ledger.annotation (ledger_id, term, seq) FROM STDIN

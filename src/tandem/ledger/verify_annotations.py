@@ -1,0 +1,49 @@
+"""Hold the annotations, by which records are listed, to the records' text."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Final
+
+from tandem.ledger.core.filters import terms
+from tandem.ledger.core.records import Record
+from tandem.ledger.storage.port import Annotation, Head, LedgerStore
+
+PAGE_ROWS: Final = 5_000
+_STRETCH_RECORDS: Final = 1_000
+_FIRST: Final = Annotation("0" * 32, 0)
+
+
+class Annotations:
+    """An order-free digest of what a stretch of records says, and of what its rows say."""
+
+    def __init__(self) -> None:
+        self._said: defaultdict[int, int] = defaultdict(int)
+
+    def take(self, record: Record) -> None:
+        """Note what a record says."""
+        if record.reference is not None or record.metadata:
+            for term in terms(record.reference, record.metadata):
+                self._add(self._said, Annotation(term, record.position))
+
+    async def faults(self, store: LedgerStore, head: Head) -> Iterator[str]:
+        """Compare with the rows up to a head; name the stretches that differ."""
+        held: defaultdict[int, int] = defaultdict(int)
+        after = _FIRST
+        while page := await store.stored_annotations(head.ledger_id, after, PAGE_ROWS):
+            for row in page:
+                if row.position <= head.position:
+                    self._add(held, row)
+            after = page[-1]
+        stretches = sorted(self._said.keys() | held.keys())
+        return (
+            f"positions {stretch * _STRETCH_RECORDS} to {(stretch + 1) * _STRETCH_RECORDS - 1}: "
+            "their annotations differ from the records"
+            for stretch in stretches
+            if self._said[stretch] != held[stretch]
+        )
+
+    @staticmethod
+    def _add(onto: dict[int, int], row: Annotation) -> None:
+        digest = sha256(f"{row.term}{row.position}".encode()).digest()
+        onto[row.position // _STRETCH_RECORDS] += int.from_bytes(digest)
