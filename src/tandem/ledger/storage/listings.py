@@ -33,6 +33,16 @@ class Bounds(NamedTuple):
     probed_accounts: int = limits.MAX_PROBED_ACCOUNTS
 
 
+class Numbers(NamedTuple):
+    """Numbers of the accounts that a filter names.
+
+    `below` are those under its prefix, None where it has none or they are too many to name.
+    """
+
+    account: int | None = None
+    below: Sequence[int] | None = None
+
+
 class Statement(NamedTuple):
     """SQL and its parameters. Rows are a position and a text; a walk's last may be another.
 
@@ -89,29 +99,25 @@ _AND_RECORD: Final = (
 def record_statement(
     ledger_id: int,
     chosen: RecordFilter,
-    numbers: Sequence[int] | None,
+    numbers: Numbers,
     span: Span,
     limit: int,
     bounds: Bounds,
 ) -> Statement:
-    """Put the statement of a page together.
-
-    `numbers` are those of the filter's account, or of the accounts of its prefix; None where those
-    are too many to name. Not both: an account is under the prefix or nothing is listed.
-    """
+    """Put the statement of a page together."""
     parameters: dict[str, Any] = {"ledger_id": ledger_id, "limit": limit}
     parameters |= {"first": span.first, "last": span.last}
-    lists = _lists(chosen, numbers, parameters)
-    below = chosen.account is None and chosen.account_prefix is not None
+    lists = _lists(chosen, numbers.account, parameters)
+    below = numbers.below
     filters = "" if chosen.kind is not _UNLISTED else _IS_KIND.format(code=KIND_CODES[_UNLISTED])
     order = _NEWEST_FIRST if span.newest_first else _OLDEST_FIRST
-    if below and numbers is not None:
-        parameters["numbers"] = list(numbers)
+    if below is not None:
+        parameters["numbers"] = list(below)
         if not lists and not filters:
             text = query("list_merged").format(order=order.name)
             return Statement("list_merged", text, parameters)
-    probed = below and numbers is not None and len(numbers) <= bounds.probed_accounts
-    if below and not probed:
+    probed = below is not None and len(below) <= bounds.probed_accounts
+    if chosen.account_prefix is not None and not probed:
         filters += _IS_BELOW
         parameters["below"] = f'["{chosen.account_prefix}:'
         parameters["itself"] = f'["{chosen.account_prefix}"'
@@ -122,17 +128,15 @@ def record_statement(
         return Statement("list_one", text, parameters)
     probes = [_NEXT.format(rows=rows, within=order.within) for rows in lists]
     steps = bounds.probes // (len(lists) + 1)
-    if probed:
+    if below is not None and probed:
         one = _NEXT.format(rows=_OF_NUMBERED, within=order.within)
         probes.append(_NEXT_BELOW.replace("{probe}", one).replace("{order}", order.name))
-        steps = bounds.probes // (len(lists) + len(numbers or ()) + 1)
+        steps = bounds.probes // (len(lists) + len(below) + 1)
     parameters["steps"] = max(1, steps)
     return Statement("list_walk", _walk(probes, filters, order), parameters)
 
 
-def _lists(
-    chosen: RecordFilter, numbers: Sequence[int] | None, parameters: dict[str, Any]
-) -> list[str]:
+def _lists(chosen: RecordFilter, number: int | None, parameters: dict[str, Any]) -> list[str]:
     """The lists of a filter, those first that are short as a rule."""
     terms = [metadata_term(key, value) for key, value in chosen.metadata.items()]
     if chosen.reference is not None:
@@ -143,8 +147,8 @@ def _lists(
         parameters[name] = term
         lists.append(_OF_TERM.format(name=name))
     if chosen.account is not None:
-        assert numbers is not None
-        (parameters["number"],) = numbers
+        assert number is not None
+        parameters["number"] = number
         lists.append(_OF_ACCOUNT)
     if chosen.kind not in (None, _UNLISTED):
         lists.append(_OF_KIND.format(code=KIND_CODES[chosen.kind]))

@@ -10,8 +10,8 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from tandem.ledger.core.accounts import Account
 from tandem.ledger.core.canonical import decode
-from tandem.ledger.core.filters import AccountFilter, RecordFilter, Span, is_below, matches
-from tandem.ledger.storage.listings import Bounds, Statement, record_statement
+from tandem.ledger.core.filters import AccountFilter, RecordFilter, Span, matches
+from tandem.ledger.storage.listings import Bounds, Numbers, Statement, record_statement
 from tandem.ledger.storage.port import (
     AccountSlice,
     Annotation,
@@ -121,7 +121,7 @@ class PostgresReads:
     ) -> RecordSlice:
         """Records that match, in the order of the span; what it looks at is bounded."""
         numbers = await self._numbers(ledger_id, chosen)
-        if numbers is not None and not numbers:
+        if numbers is None:
             return RecordSlice(())
         statement = record_statement(ledger_id, chosen, numbers, span, limit, self.bounds)
         rows = await self._run(statement.text, statement.parameters)
@@ -131,20 +131,24 @@ class PostgresReads:
             records = [record for record in records if matches(record, chosen)]
         return RecordSlice(records, stopped)
 
-    async def _numbers(self, ledger_id: int, chosen: RecordFilter) -> Sequence[int] | None:
-        """Number the accounts of a filter; None where it has none, or too many."""
-        prefix = chosen.account_prefix
+    async def _numbers(self, ledger_id: int, chosen: RecordFilter) -> Numbers | None:
+        """Number the accounts of a filter; None where there are none, so nothing is listed."""
+        number, below, most = None, None, self.bounds.merged_accounts
         if chosen.account is not None:
-            if prefix is not None and not is_below(chosen.account, prefix):
-                return ()
             account = await self.account(ledger_id, chosen.account)
-            return () if account is None else (account.number,)
-        if prefix is None:
-            return None
-        most = self.bounds.merged_accounts
-        parameters = {"ledger_id": ledger_id, "prefix": prefix, "limit": most + 1}
-        rows = await self._execute("accounts_below", parameters)
-        return None if len(rows) > most else [row[0] for row in rows]
+            if account is None:
+                return None
+            number = account.number
+        if chosen.account_prefix is not None:
+            parameters = {
+                "ledger_id": ledger_id,
+                "prefix": chosen.account_prefix,
+                "limit": most + 1,
+            }
+            below = [row[0] for row in await self._execute("accounts_below", parameters)]
+            if not below:
+                return None
+        return Numbers(number, None if below is not None and len(below) > most else below)
 
     async def totals(self, ledger_id: int, position: int | None) -> tuple[int, list[AssetTotals]]:
         """Sums per asset as of a position (None: the last), and that position."""

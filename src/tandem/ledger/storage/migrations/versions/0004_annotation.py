@@ -7,7 +7,7 @@ down_revision = "0001"
 
 ROLE = "tandem_ledger"
 
-_STATEMENTS = (
+_TABLE = (
     # One row for a reference and one for each pair of metadata: the first 128 bits of SHA-256 (see
     # core.filters). The key is the index of the listings, in their order. Records that have
     # neither, as plain transfers, have no row. The canonical text stays the only original.
@@ -19,6 +19,10 @@ _STATEMENTS = (
         PRIMARY KEY (ledger_id, term, seq)
     )
     """,
+    f"GRANT SELECT, INSERT ON ledger.annotation TO {ROLE}",
+)
+
+FILL = (
     r"""
     INSERT INTO ledger.annotation (ledger_id, term, seq)
     SELECT record.ledger_id,
@@ -41,13 +45,12 @@ _STATEMENTS = (
     WHERE CASE WHEN strpos(record.body, '"metadata":') > 0
         THEN record.body::jsonb ? 'metadata' END
     """,
-    f"GRANT SELECT, INSERT ON ledger.annotation TO {ROLE}",
 )
 
 
 def upgrade() -> None:
     """Make the table and fill it from the records that there are."""
-    for statement in _STATEMENTS:
+    for statement in _TABLE + FILL:
         op.execute(statement)
 
 
