@@ -130,6 +130,7 @@ class WorkingCopy:
         self.state = State()
         self.expiry = ExpiryQueue()
         self._until_us = 0
+        self._learned = 0
 
     # -- batches -------------------------------------------------------------------------------
 
@@ -149,11 +150,13 @@ class WorkingCopy:
         assert self._flying[0] is batch
         assert batch.sealed is not None
         self._flying.pop(0)
+        self._learned = 0
         self.durable, self._durable_tree = batch.sealed.after, batch.tree
 
     def dropped(self, batch: Batch) -> None:
         """Note that a batch has nothing to write."""
         assert not batch.records
+        self._learned = 0
         self._flying.remove(batch)
 
     def roll_back(self) -> None:
@@ -168,6 +171,7 @@ class WorkingCopy:
                     assert record.expires_at_us is not None
                     self.expiry.add(Due(record.expires_at_us, record.parent))
         self._flying.clear()
+        self._learned = 0
 
     # -- deciding ------------------------------------------------------------------------------
 
@@ -389,10 +393,12 @@ class WorkingCopy:
         self.state.next_account_number = head.next_account_number
 
     async def learn_keys(self, keys: Sequence[str]) -> None:
-        """Find out which keys are in the log already."""
+        """Find out which keys are in the log already; known until a batch is decided with them."""
         for record in await self._store.by_keys(self._ledger_id, keys):
             assert record.key is not None
+            self.state.keys.pop(record.key, None)  # so that it is among the newest
             self.state.keys[record.key] = record
+            self._learned += 1
 
     def _learn(self, record: Record) -> None:
         """Take note of another writer's record: what it touched must be loaded again."""
@@ -449,9 +455,10 @@ class WorkingCopy:
             for address in oldest:
                 if address not in needed:
                     del state.accounts[address], state.balances[address]
-        # The newest keys are of records that are not durable: the store does not know them yet.
-        undurable = sum(len(batch.records) for batch in self._flying)
-        _drop_oldest(state.keys, max(CACHED_KEYS, 2 * undurable))
+        # The newest keys are of records that are not durable, which the store does not know yet,
+        # and those looked up for the batch that is being decided, which must not write them again.
+        needed_keys = self._learned + sum(len(batch.records) for batch in self._flying)
+        _drop_oldest(state.keys, max(CACHED_KEYS, 2 * needed_keys))
         _drop_oldest(state.parents, CACHED_PARENTS)
 
 

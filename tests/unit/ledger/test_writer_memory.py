@@ -127,3 +127,25 @@ async def test_a_writer_follows_another(
             assert (await refused(spend(one, 1, f"late-{turn}"))).available_minor == 0
         assert await available(one, "wallets:b") == 400
         assert (await two.verify()).holds
+
+
+async def test_more_replays_than_keys_are_remembered(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys that were looked up in the log are known until the batch that needs them is decided."""
+    batch: list[SingleCommand] = [
+        commands.transfer(
+            debit_account="cash", credit_account="wallets:b", amount_minor=1, idempotency_key=str(n)
+        )
+        for n in range(10)
+    ]
+    store = MemoryStore(clock)
+    async with in_process(store, clock, "one") as ledger:
+        await open_usual(ledger)
+        first = await ledger.submit_batch(batch)
+    monkeypatch.setattr(working, "CACHED_KEYS", 4)
+    monkeypatch.setattr(writer, "RETRY_PAUSE_MS", 0)
+    async with in_process(store, clock, "one") as restarted:
+        again = await restarted.submit_batch(batch)
+    assert [receipt.position for receipt in again] == [receipt.position for receipt in first]
+    assert all(receipt.replayed for receipt in again)
