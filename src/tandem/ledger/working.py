@@ -5,7 +5,6 @@ it, the copy goes back to the last durable head and follows the log from there.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
@@ -33,7 +32,6 @@ from tandem.ledger.core.records import ZERO, Record
 from tandem.ledger.core.state import Needs, State, needs
 from tandem.ledger.storage.port import Append, Head, LedgerStore
 
-_log: Final = logging.getLogger(__name__)
 _LOADED_EXPIRIES: Final = 2 * MAX_EXPIRIES_PER_APPEND
 
 
@@ -60,6 +58,7 @@ class Batch:
         self.tree = tree.copy()
         self.written = Written([], [], [])
         self.annotated: list[Record] = []
+        self.crashed = False  # whether a decision did
         self.sealed: Append | None = None
 
     @property
@@ -226,7 +225,7 @@ class WorkingCopy:
         if isinstance(decision, _NotLoaded):
             decision = Fault(decision.error)
         if isinstance(decision, Fault):
-            _log.error("a command crashed the decision", exc_info=decision.error)
+            batch.crashed = True
         return decision
 
     def _time_us(self) -> int:

@@ -185,9 +185,10 @@ class Writer:
             while self._flight is not None and not self._flight.done():
                 await self._wait({self._flight})
                 await self._grow(work)
-        except StorageError as error:
-            # What decisions need could not be read; settle what is flying and these with it.
-            await self._land(work, error)
+        except Exception as error:  # noqa: BLE001 - what is no such mixture crashes again, settled
+            # What decisions need could not be read; or it was read while another writer was ahead,
+            # and does not agree with what is remembered. Settle what is flying and these with it.
+            await self._land(work, error if isinstance(error, StorageError) else _mixed(error))
             return
         await self._land(work)
 
@@ -197,6 +198,8 @@ class Writer:
         if submissions or self._hold_due():
             work.submissions.extend(submissions)
             await self._decide(work, submissions)
+            if work.batch.crashed:
+                raise Conflict("a decision crashed: another writer may be ahead")
 
     async def _decide(self, work: _Work, submissions: Sequence[_Submission]) -> None:
         # Also without submissions: holds that expired are written down by every decision.
@@ -346,6 +349,10 @@ class Writer:
             _resolve(submission, answers)
 
 
+def _mixed(error: Exception) -> Conflict:
+    return Conflict(f"deciding failed, as it may where another writer is ahead: {error!r}")
+
+
 def _answer(work: _Work) -> None:
     for submission, decisions in zip(work.submissions, work.decisions, strict=True):
         _resolve(submission, [_answered(decision) for decision in decisions])
@@ -360,6 +367,7 @@ def _answered(decision: Decision) -> Answer:
         case Refusal():
             return Answer((), replayed=False, refusal=decision)
         case Fault(error):
+            _log.error("a command crashed the decision", exc_info=error)
             return Answer((), replayed=False, fault=error)
         case _:
             return Answer(decision, replayed=False)

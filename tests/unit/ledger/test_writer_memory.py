@@ -149,3 +149,17 @@ async def test_more_replays_than_keys_are_remembered(
         again = await restarted.submit_batch(batch)
     assert [receipt.position for receipt in again] == [receipt.position for receipt in first]
     assert all(receipt.replayed for receipt in again)
+
+
+async def test_another_writers_hold_is_captured(clock: VirtualClock) -> None:
+    """What is remembered may be older than what is looked up: that is decided again, no fault."""
+    store = MemoryStore(clock)
+    entries = [api.debit("wallets:a", 10), api.credit("wallets:b", 10)]
+    async with in_process(store, clock, "one") as one, in_process(store, clock, "one") as two:
+        await open_usual(one)
+        await fund(one, "wallets:a", 100)
+        await spend(one, 1, "remember-both")
+        hold = await two.hold(entries, idempotency_key="hold")
+        captured = await one.capture(hold.position, final=True, idempotency_key="capture")
+        assert captured.entries[0].pending_debits_minor == 0
+        assert (await one.verify()).holds
