@@ -312,8 +312,9 @@ class WorkingCopy:
     async def _load_needs(self, wanted: Needs) -> None:
         await self._load_parents(wanted)
         state = self.state
-        addresses = [address for address in wanted.addresses if address not in state.accounts]
-        assets = [asset for asset in wanted.assets if asset not in state.assets]
+        # In order, so that one run is like another: what is loaded first is forgotten first.
+        addresses = sorted(wanted.addresses - state.accounts.keys())
+        assets = sorted(wanted.assets - state.assets.keys())
         if not addresses and not assets:
             return
         loaded = await self._store.load(self._ledger_id, addresses, (), assets)

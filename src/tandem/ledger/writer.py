@@ -83,7 +83,7 @@ class Writer:
         self._now_us = now_us
         self._copy = WorkingCopy(store, head, now_us)
         self._queue: deque[_Submission] = deque()
-        self._unanswered: set[_Submission] = set()
+        self._unanswered: dict[_Submission, None] = {}  # in order
         self._queued = 0
         self._wake = asyncio.Event()
         self._closing = False
@@ -113,13 +113,13 @@ class Writer:
         done: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
         submission = _Submission(commands, weight, done)
         self._queue.append(submission)
-        self._unanswered.add(submission)
+        self._unanswered[submission] = None
         self._queued += weight
         self._wake.set()
         try:
             return await done
         finally:
-            self._unanswered.discard(submission)
+            self._unanswered.pop(submission, None)
 
     def sweep(self) -> None:
         """Look for expired holds now instead of when the next one is due."""
