@@ -36,6 +36,11 @@ test: setup ## run the whole test suite, in parallel
 drill: setup ## run the long drills: kill -9 of servers and database, again and again
 	$(BIN)/python -m pytest -m drill $(ARGS)
 
+# One seed with its trace, or so many of them: `make simulate SEED=123`, `make simulate SEEDS=1000`.
+SEEDS ?= 200
+simulate: setup ## run seeded simulations of the ledger (SEED=n for one, SEEDS=n for many)
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
+
 lint: setup ## ruff, formatting, types and import walls
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,4 +63,4 @@ lock: setup ## resolve the lock files again (needs uv)
 clean: ## remove the environment, caches and local data
 	rm -rf $(VENV) .tandem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup demo serve test drill lint check format bench lock clean
+.PHONY: help setup demo serve test drill simulate lint check format bench lock clean
