@@ -225,7 +225,8 @@ class _Reader:
                 self.found(f"totals of {address} go from {totals} to {said}")
             if not 0 <= min(a, b, c, d) <= max(a, b, c, d) <= MAX_TOTAL:
                 self.found(f"totals of {address} are out of bounds")
-            self.log.totals[address].append((self.position, (a, b, c, d)))
+            history = self.log.totals.setdefault(address, [])
+            history.append((self.position, (a, b, c, d)))
             self._standing(account, effect)
         if any(sums.values()):
             self.found("it does not balance")

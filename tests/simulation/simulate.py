@@ -5,6 +5,7 @@ import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import format_exception
 from typing import Final, NamedTuple
 
 import pytest
@@ -48,6 +49,8 @@ def simulate(seed: int, plan: Plan | None = None) -> Run:
             findings = world.loop.run(_run(world, seed))
         except Stuck as stuck:
             findings = [f"stuck: {stuck}"]
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is found with its seed
+            findings = ["the simulation broke: " + "".join(format_exception(error, limit=-4))]
     findings += [f"a fault of the ledger: {error}" for error in errors]
     findings += [f"nobody caught: {fault}" for fault in world.loop.faults]
     return Run(
@@ -126,12 +129,10 @@ def _errors() -> Iterator[list[str]]:
         log.propagate = propagates
 
 
-def first_found(seeds: range, progress: Callable[[Run], None] | None = None) -> Run | None:
-    """Run seeds until one finds something."""
+def first_found(seeds: range, meant: Callable[[str], bool]) -> Run | None:
+    """Run seeds until one finds what is meant."""
     for seed in seeds:
         run = simulate(seed)
-        if progress is not None:
-            progress(run)
-        if run.findings:
+        if any(map(meant, run.findings)):
             return run
     return None

@@ -251,9 +251,13 @@ class _Locked:
             raise Conflict("another writer moved the head")
         if self._log.head.recorded_at_us >= write.records[0].recorded_at_us:
             raise Conflict("the time was closed")
-        if any(record.key in self._log.keys for record in write.records if record.key is not None):
+        if _has_key(self._log, write):
             raise DuplicateKey("a key is in the log")
         self.write = write
+
+
+def _has_key(log: _Log, write: Append) -> bool:
+    return any(record.key in log.keys for record in write.records if record.key is not None)
 
 
 def _lost(fate: Fate) -> StorageError:
