@@ -132,11 +132,18 @@ def _no_expiry(patch: pytest.MonkeyPatch) -> None:
 
 def _no_roll_back(patch: pytest.MonkeyPatch) -> None:
     """Keep the balances that a batch left which was never written."""
+    roll_back, forget = WorkingCopy.roll_back, WorkingCopy._forget
 
-    def roll_back(self: WorkingCopy) -> None:
-        self._flying.clear()
+    def rolled_back(self: WorkingCopy) -> None:
+        with pytest.MonkeyPatch.context() as within:
+            within.setattr(WorkingCopy, "_forget", opened_only)
+            roll_back(self)
 
-    patch.setattr(WorkingCopy, "roll_back", roll_back)
+    def opened_only(self: WorkingCopy, record: Record) -> None:
+        if record.account is not None:
+            forget(self, record)
+
+    patch.setattr(WorkingCopy, "roll_back", rolled_back)
 
 
 def _no_following(patch: pytest.MonkeyPatch) -> None:

@@ -80,9 +80,9 @@ def _operation(operation: Operation, log: Log, *, owns: bool) -> Iterator[str]:
         yield "it was told twice that it is new"
     for told in operation.told:
         yield from _answer(told, record, owns=owns)
-    if record is not None and not owns and not _may_own(operation, record, log):
-        if any(told.code != _REUSED for told in operation.told):
-            yield "it was told another's outcome"
+    own = record is None or owns or _may_own(operation, record, log)
+    if not own and any(told.code != _REUSED for told in operation.told):
+        yield "it was told another's outcome"
     if owns and record is not None:
         check = check_refusal if record["kind"] == "refusal" else check_effect
         yield from check(operation, record, log)
