@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from tandem import cli_exchange
 from tandem.platform.errors import PlatformError, SettingsError
 from tandem.platform.processes import end_process
 
@@ -198,6 +199,9 @@ def _with_keys(data_directory: Path | None, work: Callable[["ApiKeys"], Awaitabl
             await work(keys)
 
     _run(run())
+
+
+cli_exchange.register(ledger_app, _settings, _run)
 
 
 def _fail(error: Exception, exit_code: int) -> NoReturn:

@@ -100,7 +100,8 @@ class Record:
     """One line of the log. `position` is gap-free in commit order and is the record's identity.
 
     `parent` is the hold or transaction that a capture, release, expiry or reversal belongs to.
-    `replayed` is True where the record was made by an earlier use of the same key.
+    `final` is a capture's, `override_limits` a reversal's. `replayed` is True where the record was
+    made by an earlier use of the same key.
     """
 
     position: int
@@ -112,6 +113,9 @@ class Record:
     reference: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     expires_at: datetime | None = None
+    capture_limit_minor: AmountMinor | None = None
+    final: bool = False
+    override_limits: bool = False
     account: "Account | None" = None
     refusal: WireRefusal | None = None
     replayed: bool = False

@@ -1,0 +1,200 @@
+"""`tandem ledger import` and `export`. What they need is imported when they run."""
+
+# ruff: noqa: PLC0415 - see above
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tandem.platform.errors import PlatformError
+
+if TYPE_CHECKING:
+    from tandem.ledger.api import Ledger
+    from tandem.ledger.exchange.importing import Summary
+    from tandem.platform.config import Settings
+
+_EXIT_REFUSED = 1
+_KEY_VARIABLE = "TANDEM_KEY"
+_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+LedgerName = Annotated[str | None, typer.Option(help="The ledger (main).")]
+DataDirectory = Annotated[
+    Path | None, typer.Option(help="Where the embedded database lives (.tandem).")
+]
+Url = Annotated[
+    str | None, typer.Option(help=f"A Tandem server instead; its key is in {_KEY_VARIABLE}.")
+]
+
+type Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+def register(app: typer.Typer, settings: Callable[..., "Settings"], run: Run) -> None:
+    """Add the commands to `tandem ledger`."""
+
+    @app.command("import")
+    def import_file(
+        file: Annotated[str, typer.Argument(help="CSV or JSON Lines; - is standard input.")],
+        format_: Annotated[
+            str | None, typer.Option("--format", help="csv or jsonl; else by suffix.")
+        ] = None,
+        name: Annotated[
+            str | None, typer.Option(help="Stands in keys of lines without one (SHA-256 prefix).")
+        ] = None,
+        report: Annotated[
+            Path | None, typer.Option(help="Where refused lines go (FILE.refused.jsonl).")
+        ] = None,
+        check: Annotated[bool, typer.Option("--check", help="Read the lines only.")] = False,
+        url: Url = None,
+        ledger: LedgerName = None,
+        data_directory: DataDirectory = None,
+    ) -> None:
+        """Import accounts and transactions; exit code 1 where a line was refused."""
+        chosen = settings(data_directory=data_directory, ledger=ledger)
+        importing = _Import(file, _format(file, format_), name, report)
+        summary = run(importing.run(None if check else _Place(chosen, url)))
+        typer.echo(_told(summary, importing.report_path, check=check))
+        if summary.refused:
+            raise typer.Exit(_EXIT_REFUSED)
+
+
+class _Place:
+    """Where a ledger is: in the database of the settings, or behind a URL."""
+
+    def __init__(self, settings: "Settings", url: str | None) -> None:
+        self._settings = settings
+        self._url = url
+
+    @asynccontextmanager
+    async def open(self, *, create: bool) -> AsyncIterator["Ledger"]:
+        """Open it; `create` makes it where it is missing."""
+        from tandem.ledger.api import Refused
+
+        try:
+            if self._url is not None:
+                async with self._remote(self._url, create=create) as ledger:
+                    yield ledger
+            else:
+                async with self._local(create=create) as ledger:
+                    yield ledger
+        except Refused as error:
+            raise PlatformError(str(error)) from error
+
+    @asynccontextmanager
+    async def _remote(self, url: str, *, create: bool) -> AsyncIterator["Ledger"]:
+        from tandem.ledger.client import LedgerClient
+
+        key = os.environ.get(_KEY_VARIABLE)
+        if not key:
+            raise PlatformError(f"{_KEY_VARIABLE} holds no key for {url}")
+        async with LedgerClient(url, key, ledger=self._settings.ledger) as client:
+            if create:
+                await client.create_ledger()
+            yield client
+
+    @asynccontextmanager
+    async def _local(self, *, create: bool) -> AsyncIterator["Ledger"]:
+        from tandem.ledger.embedded import open_service
+        from tandem.server import open_database
+
+        name = self._settings.ledger
+        async with open_database(self._settings) as conninfo, open_service(conninfo) as service:
+            yield await (service.create_ledger(name) if create else service.ledger(name))
+
+
+class _Import:
+    """One run of `tandem ledger import`."""
+
+    def __init__(self, file: str, format_: str, name: str | None, report: Path | None) -> None:
+        from tandem.ledger.exchange.files import STANDARD
+
+        self._file = file
+        self._csv = format_ == "csv"
+        standard = file == STANDARD
+        self.report_path = report or Path("stdin" if standard else file).with_suffix(
+            ".refused.jsonl"
+        )
+        self._name = self._named(name, standard=standard)
+
+    def _named(self, name: str | None, *, standard: bool) -> str | None:
+        from tandem.ledger.core.intake import idempotency_key
+        from tandem.ledger.core.refusals import Refused
+        from tandem.ledger.exchange.files import derived_name
+        from tandem.ledger.exchange.limits import MAX_NAME_CHARS
+
+        if name is None:
+            try:
+                return None if standard else derived_name(Path(self._file))
+            except OSError as error:
+                raise PlatformError(f"{self._file}: {error.strerror}") from error
+        try:
+            idempotency_key(name)
+        except Refused as error:
+            raise typer.BadParameter("a name is visible ASCII characters") from error
+        if len(name) > MAX_NAME_CHARS:
+            raise typer.BadParameter(f"a name has at most {MAX_NAME_CHARS} characters")
+        return name
+
+    async def run(self, place: _Place | None) -> "Summary":
+        """Import into a place, or (None) only read."""
+        from tandem.ledger.embedded import now_us
+        from tandem.ledger.exchange.files import Report, items, open_input
+        from tandem.ledger.exchange.importing import Importer
+        from tandem.ledger.exchange.lines import HeaderError
+        from tandem.ledger.exchange.parsing import Parser
+
+        parser, report = Parser(self._name, now_us()), Report(self.report_path)
+        try:
+            with open_input(self._file) as (file, size_bytes), _progress(size_bytes) as advance:
+                read = items(file, parser, csv=self._csv)
+                if place is None:
+                    return await Importer(None, parser, report.write, advance).run(read)
+                async with place.open(create=True) as ledger:
+                    return await Importer(ledger, parser, report.write, advance).run(read)
+        except HeaderError as error:
+            raise PlatformError(f"{self._file}: {error}") from error
+        except OSError as error:
+            raise PlatformError(f"{error.filename or self._file}: {error.strerror}") from error
+        finally:
+            report.close()
+
+
+def _format(file: str, given: str | None) -> str:
+    found = given or _FORMATS.get(Path(file).suffix.lower())
+    if found not in ("csv", "jsonl"):
+        raise typer.BadParameter("say --format csv or --format jsonl")
+    return found
+
+
+@contextmanager
+def _progress(total: int | None, unit: str = "bytes") -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error where that is a terminal; gives what moves it on."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%  {task.completed:,.0f} " + unit),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def _told(summary: "Summary", report: Path, *, check: bool) -> str:
+    verb = "fit to import" if check else "imported"
+    told = f"{summary.lines:,} lines: {summary.accepted:,} {verb}"
+    if summary.replayed:
+        told += f", {summary.replayed:,} imported before"
+    if summary.skipped:
+        told += f", {summary.skipped:,} without effect"
+    if summary.refused:
+        told += f", {summary.refused:,} refused: see {report}"
+    return told
