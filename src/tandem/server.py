@@ -44,6 +44,7 @@ class Application:
     api: FastAPI
     health: Health
     keys: ApiKeys
+    end_feeds: Callable[[], None]
 
 
 @asynccontextmanager
@@ -100,7 +101,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         api.include_router(ledger_http.create_router(ledgers, require))
         gateway = await stack.enter_async_context(_gateway(settings, registry))
         api.include_router(routing_http.create_router(gateway, require))
-        yield Application(api, health, keys)
+        yield Application(api, health, keys, ledgers.end_feeds)
 
 
 def _gateway(
@@ -139,6 +140,7 @@ async def serve(settings: Settings, announce: Callable[[str, str | None], None])
                 application.health.accepting = True
                 await server.wait(stop)
                 application.health.accepting = False
+                application.end_feeds()  # else the server would wait for its streams to end
 
 
 @contextmanager

@@ -5,7 +5,7 @@ takes an idempotency key: the same key with the same command gives the first out
 ever. A refused command raises `Refused`; a batch returns its refusals in place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
@@ -408,6 +408,21 @@ class Ledger(Protocol):
         `account` and `account_prefix` (whole segments) are of any of a record's entries; of
         `metadata` every pair is the record's; times are from one until just before the other.
         A page may have fewer than `limit` and go on: only without `next_cursor` it is the last.
+        """
+        ...
+
+    async def changes(self, *, after: int = 0, wait_ms: int = 0, limit: int = 100) -> RecordPage:
+        """Read every record after a position; wait up to `wait_ms` where there is none yet.
+
+        Go on after the last item's position: positions have no gap, so nothing is ever missed.
+        """
+        ...
+
+    def follow(self, *, after: int = 0) -> AsyncIterator[Record]:
+        """Iterate over every record after a position, as they come, each exactly once.
+
+        Lost connections and restarts of the server are bridged. In process it ends when the ledger
+        closes.
         """
         ...
 

@@ -7,7 +7,15 @@ a bounded number of times; that is safe because every write carries one.
 import asyncio
 import json
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import replace
 from datetime import datetime
 from functools import wraps
@@ -25,7 +33,8 @@ from tandem.ledger.api import Entry, Record, Refusal, RefusalCode, Refused
 from tandem.ledger.core import intake
 from tandem.ledger.core.commands import SingleCommand
 from tandem.ledger.core.kinds import BatchMode
-from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
+from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE, FEED_HEARTBEAT_MS, MAX_BODY_BYTES
+from tandem.ledger.feed import checked_wait_ms, resumed, start_position
 from tandem.ledger.times import from_us, to_us
 from tandem.ledger.wire import command_members, entry_members, metadata_query, present
 
@@ -65,6 +74,10 @@ class LedgerClient:
         self._path = f"/v1/ledgers/{ledger}"
         self._name = ledger
         self._jitter = jitter
+        # A stream that is silent for two heartbeats is dead.
+        self._stream_timeout = httpx2.Timeout(
+            timeout_ms / 1000, read=timeout_ms / 1000 + 2 * FEED_HEARTBEAT_MS / 1000
+        )
         self._http = httpx2.AsyncClient(
             base_url=base_url,
             headers={"Authorization": f"Bearer {api_key}"},
@@ -333,6 +346,41 @@ class LedgerClient:
         )
         return await self._read(_RECORDS, "/records", query | metadata_query(metadata))
 
+    async def changes(
+        self, *, after: int = 0, wait_ms: int = 0, limit: int = DEFAULT_PAGE_SIZE
+    ) -> api.RecordPage:
+        """Read every record after a position; wait up to `wait_ms` where there is none yet."""
+        query = {"after": start_position(after), "wait_ms": checked_wait_ms(wait_ms)}
+        return await self._read(_RECORDS, "/records", query | {"limit": limit})
+
+    def follow(self, *, after: int = 0) -> AsyncIterator[Record]:
+        """Iterate over every record after a position, each exactly once; never ends by itself."""
+        return resumed(
+            self._stream,
+            start_position(after),
+            pause_s=self._pause_s,
+            over=lambda: self._http.is_closed,
+        )
+
+    async def _stream(self, after: int) -> AsyncGenerator[Record]:
+        try:
+            async with self._http.sse(
+                f"{self._path}/records/stream",
+                params={"after": after},
+                timeout=self._stream_timeout,
+                max_event_size=MAX_BODY_BYTES,
+            ) as source:
+                if not source.response.is_success:
+                    await source.response.aread()
+                    raise _refused(source.response)
+                async for event in source:
+                    if event.event == "end":
+                        return
+                    if event.event == "record":
+                        yield _RECORD.validate_json(event.data)
+        except httpx2.TransportError as error:
+            raise _unreachable(error) from error
+
     async def trial_balance(self, *, at_position: int | None = None) -> api.TrialBalance:
         """Sum every account per asset; the difference is zero at every position."""
         return await self._read(_TOTALS, "/trial-balance", present(at_position=at_position))
@@ -495,6 +543,23 @@ class SyncLedgerClient:
         result: R = self._portal.call(call, self._client)
         return result
 
+    def follow(self, *, after: int = 0) -> Iterator[Record]:
+        """Iterate over every record after a position, as they come, each exactly once."""
+        records = aiter(self._client.follow(after=after))
+
+        async def step(_client: LedgerClient) -> Record | None:
+            return await anext(records, None)
+
+        async def close(_client: LedgerClient) -> None:
+            if isinstance(records, AsyncGenerator):
+                await records.aclose()
+
+        try:
+            while (record := self.run(step)) is not None:
+                yield record
+        finally:
+            self.run(close)
+
     create_ledger = _sync(LedgerClient.create_ledger)
     open_account = _sync(LedgerClient.open_account)
     update_account = _sync(LedgerClient.update_account)
@@ -511,5 +576,6 @@ class SyncLedgerClient:
     hold_state = _sync(LedgerClient.hold_state)
     accounts = _sync(LedgerClient.accounts)
     records = _sync(LedgerClient.records)
+    changes = _sync(LedgerClient.changes)
     trial_balance = _sync(LedgerClient.trial_balance)
     verify = _sync(LedgerClient.verify)

@@ -44,7 +44,7 @@ class Listings:
     ) -> api.AccountPage:
         """List accounts by address."""
         bound = digest(chosen)
-        size = _page_size(limit)
+        size = page_size(limit)
         after = ""
         if cursor is not None:
             after = intake.address(_opened(cursor, "a", bound), "cursor")
@@ -73,7 +73,7 @@ class Listings:
             detail = "newest_first is true or false"
             raise Refused(Refusal(RefusalCode.MALFORMED, detail, "newest_first"))
         bound = digest((*chosen, from_us, until_us, newest_first))
-        size = _page_size(limit)
+        size = page_size(limit)
         past = None if cursor is None else _position(_opened(cursor, "r", bound))
         span = await self._reader.span(from_us, until_us)
         span = span._replace(newest_first=newest_first)
@@ -86,7 +86,8 @@ class Listings:
         return api.RecordPage(tuple(record_view(record) for record in found[:size]), following)
 
 
-def _page_size(limit: object) -> int:
+def page_size(limit: object) -> int:
+    """Check how many items a page may have; raises `Refused`."""
     if isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= MAX_PAGE_SIZE:
         return limit
     detail = f"a page has 1 to {MAX_PAGE_SIZE} items"

@@ -1,6 +1,6 @@
 """The ledger in process: the interface over the writer and the reader. HTTP stands on it too."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any, Final
@@ -13,12 +13,16 @@ from tandem.ledger.core.commands import Command, SingleCommand
 from tandem.ledger.core.kinds import BatchMode, RecordKind
 from tandem.ledger.core.limits import (
     DEFAULT_PAGE_SIZE,
+    FEED_PAGE_SIZE,
     MAX_COMMANDS_PER_BATCH,
     MAX_ENTRIES_PER_BATCH,
+    MAX_FEED_WAIT_MS,
+    RETRY_PAUSE_MS,
 )
 from tandem.ledger.core.records import Record
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
-from tandem.ledger.listing import Listings
+from tandem.ledger.feed import HeadWatcher, checked_wait_ms, resumed, start_position
+from tandem.ledger.listing import Listings, page_size
 from tandem.ledger.reader import Reader
 from tandem.ledger.storage.port import Head, LedgerStore, StorageError
 from tandem.ledger.times import from_us, to_us
@@ -56,12 +60,18 @@ class LocalLedger:
     """One ledger, in this process. Implements `api.Ledger`."""
 
     def __init__(
-        self, store: LedgerStore, head: Head, writer: Writer, now_us: Callable[[], int]
+        self,
+        store: LedgerStore,
+        head: Head,
+        writer: Writer,
+        now_us: Callable[[], int],
+        watcher: HeadWatcher,
     ) -> None:
         self.name = head.name
         self._store = store
         self._ledger_id = head.ledger_id
         self._writer = writer
+        self._watcher = watcher
         self._reader = Reader(store, head.ledger_id, head.name, now_us)
         self._listings = Listings(self._reader)
 
@@ -356,6 +366,39 @@ class LocalLedger:
         return await self._listings.records(
             chosen, recorded_from, recorded_until, newest_first, cursor, limit
         )
+
+    @_reachable
+    async def changes(
+        self, *, after: int = 0, wait_ms: int = 0, limit: int = DEFAULT_PAGE_SIZE
+    ) -> api.RecordPage:
+        """Read every record after a position; wait up to `wait_ms` where there is none yet."""
+        position, size = start_position(after), page_size(limit)
+        wait_ms = checked_wait_ms(wait_ms)
+        bodies = await self._store.bodies(self._ledger_id, position, size)
+        if not bodies and wait_ms and await self._watcher.beyond(position, wait_ms):
+            bodies = await self._store.bodies(self._ledger_id, position, size)
+        return api.RecordPage(tuple(record_view(decode(body)) for body in bodies))
+
+    def follow(self, *, after: int = 0) -> AsyncIterator[api.Record]:
+        """Iterate over every record after a position, each exactly once, until it closes."""
+        return resumed(
+            self._stream,
+            start_position(after),
+            pause_s=lambda _attempt: RETRY_PAUSE_MS / 1000,
+            over=lambda: self.closing,
+        )
+
+    async def _stream(self, after: int) -> AsyncGenerator[api.Record]:
+        while not self.closing:
+            page = await self.changes(after=after, wait_ms=MAX_FEED_WAIT_MS, limit=FEED_PAGE_SIZE)
+            for record in page.items:
+                after = record.position
+                yield record
+
+    @property
+    def closing(self) -> bool:
+        """True where nobody waits for records any more, because the process is about to end."""
+        return self._watcher.closed
 
     @_reachable
     async def trial_balance(self, *, at_position: int | None = None) -> api.TrialBalance:

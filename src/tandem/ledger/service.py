@@ -8,6 +8,7 @@ from typing import Final
 from tandem.ledger.core import intake
 from tandem.ledger.core.limits import MAX_LEDGERS_PER_PROCESS
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.feed import HeadWatcher
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.storage.port import LedgerStore, StorageError
 from tandem.ledger.writer import Writer
@@ -23,6 +24,7 @@ class LedgerService:
         self._now_us = now_us
         self._writers: dict[str, Writer] = {}
         self._ledgers: dict[str, LocalLedger] = {}
+        self._watchers: list[HeadWatcher] = []
         self._opening = asyncio.Lock()
 
     async def create_ledger(self, name: str) -> LocalLedger:
@@ -51,10 +53,13 @@ class LedgerService:
             raise _unavailable(error) from error
         if head is None:
             raise Refused(Refusal(RefusalCode.LEDGER_NOT_FOUND, f"no ledger {name}", "ledger"))
-        writer = Writer(self._store, head, self._now_us)
+        watcher = HeadWatcher(self._store, name)
+        writer = Writer(self._store, head, self._now_us, watcher.moved)
         writer.start()
         self._writers[name] = writer
-        self._ledgers[name] = ledger = LocalLedger(self._store, head, writer, self._now_us)
+        self._watchers.append(watcher)
+        ledger = LocalLedger(self._store, head, writer, self._now_us, watcher)
+        self._ledgers[name] = ledger
         return ledger
 
     async def names(self) -> list[str]:
@@ -65,8 +70,14 @@ class LedgerService:
         """The weight of the commands that wait, by ledger."""
         return {name: writer.queued for name, writer in self._writers.items()}
 
+    def end_feeds(self) -> None:
+        """Answer those who wait for records, and end the streams; before the server drains."""
+        for watcher in self._watchers:
+            watcher.close()
+
     async def close(self) -> None:
         """Take no more commands, write what is queued, stop."""
+        self.end_feeds()
         closing = (writer.close() for writer in self._writers.values())
         # Each drains, whatever becomes of another.
         for failed in await asyncio.gather(*closing, return_exceptions=True):

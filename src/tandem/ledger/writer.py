@@ -76,9 +76,16 @@ class _Work(NamedTuple):
 class Writer:
     """The one writer of a ledger in this process. Others may write too; the head fences them."""
 
-    def __init__(self, store: LedgerStore, head: Head, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: LedgerStore,
+        head: Head,
+        now_us: Callable[[], int],
+        on_durable: Callable[[int], None] | None = None,
+    ) -> None:
         self._store = store
         self._name = head.name
+        self._on_durable = on_durable or (lambda _position: None)
         self._head = head
         self._now_us = now_us
         self._copy = WorkingCopy(store, head, now_us)
@@ -283,6 +290,7 @@ class Writer:
         submissions = [] if work is None else work.submissions
         if flying is not None and failed is None:
             self._copy.landed(flying.batch)
+            self._on_durable(self._copy.durable.position)
         elif flying is not None:
             submissions = flying.submissions + submissions
         error = failed or error
@@ -336,6 +344,7 @@ class Writer:
                 await locked.append(work.batch.seal())
         if work.batch.records:
             self._copy.landed(work.batch)
+            self._on_durable(self._copy.durable.position)
         else:
             self._copy.dropped(work.batch)
         _answer(work)

@@ -67,3 +67,14 @@ MAX_NOTE_CHARS: Final = 65_536
 MAX_NOTE_SIGNATURES: Final = 16
 MAX_TILE_LEVEL: Final = 7  # 256 to the power of eight: more than positions can count
 MAX_BUNDLED_RECORD_BYTES: Final = 65_535  # the length before it has two bytes
+
+# The change feed. A stream that sends nothing sends a heartbeat; a consumer that takes nothing for
+# the stall time is cut off, and resumes from its position.
+FEED_POLL_MS: Final = 100
+FEED_PAGE_SIZE: Final = 200
+MAX_FEED_WAIT_MS: Final = 20_000
+MAX_FEED_STREAMS: Final = 256
+FEED_HEARTBEAT_MS: Final = 10_000
+FEED_STALL_MS: Final = 30_000
+FEED_RETRY_MS: Final = 1_000
+FOLLOW_ATTEMPTS: Final = 100

@@ -11,7 +11,7 @@ from tandem.ledger.core import intake
 from tandem.ledger.core.commands import Reverse, SingleCommand
 from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
-from tandem.ledger.http import answers, bodies, queries
+from tandem.ledger.http import answers, bodies, feed, queries
 from tandem.ledger.http.answers import answer, written
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
@@ -54,7 +54,10 @@ class AccountFilter(_Filter):
 
 
 class RecordFilter(_MetadataFilter):
-    """Which records to list; `metadata[key]=value` is read beside these."""
+    """Which records to list; `metadata[key]=value` is read beside these.
+
+    `after` and `wait_ms` make it the change feed, which has no filter.
+    """
 
     account: str | None = None
     account_prefix: str | None = None
@@ -65,6 +68,8 @@ class RecordFilter(_MetadataFilter):
     newest_first: bool = False
     cursor: str | None = None
     limit: int = DEFAULT_PAGE_SIZE
+    after: int | None = None
+    wait_ms: int | None = None
 
 
 class BalanceAt(_Filter):
@@ -92,6 +97,9 @@ def create_router(service: LedgerService, require: Require) -> APIRouter:
     _add_writes(one, require, ledger)
     _add_holds(one, require, ledger)
     _add_batches(one, require, ledger)
+    slots = feed.Slots()
+    feed.add_stream(one, require, ledger, slots)
+    _add_records(one, require, ledger, slots)
     _add_reads(one, require, ledger)
     router.include_router(one)
     return router
@@ -272,18 +280,6 @@ def _add_reads(router: APIRouter, require: Require, ledger: Any) -> None:
         """Balance now, at a position, or at a past time."""
         return answer(await ledger.balance(address, **dict(when)))
 
-    @router.get(
-        "/records",
-        dependencies=guarded,
-        response_model=api.RecordPage,
-        openapi_extra=queries.METADATA_PARAMETER,
-    )
-    async def list_records(
-        ledger: Ledger, chosen: Annotated[RecordFilter, Query()], metadata: queries.Metadata
-    ) -> Response:
-        """List records in commit order."""
-        return answer(await ledger.records(**dict(chosen), metadata=metadata))
-
     @router.get("/records/{position}", dependencies=guarded, response_model=api.Record)
     async def read_record(ledger: Ledger, position: Position) -> Response:
         """Look a record up."""
@@ -303,3 +299,29 @@ def _add_reads(router: APIRouter, require: Require, ledger: Any) -> None:
     async def verify(ledger: Ledger) -> Response:
         """Recompute every invariant from the stored bytes. Reads the whole log."""
         return answer(await ledger.verify())
+
+
+def _add_records(router: APIRouter, require: Require, ledger: Any, slots: feed.Slots) -> None:
+    guarded = [Depends(require("read"))]
+    Ledger = Annotated[LocalLedger, Depends(ledger)]  # noqa: N806 - a type
+
+    @router.get(
+        "/records",
+        dependencies=guarded,
+        response_model=api.RecordPage,
+        openapi_extra=queries.METADATA_PARAMETER,
+    )
+    async def list_records(
+        ledger: Ledger,
+        chosen: Annotated[RecordFilter, Query()],
+        metadata: queries.Metadata,
+        accept: Annotated[str, Header(include_in_schema=False)] = "",
+        last_event_id: feed.LastEventId = None,
+    ) -> Response:
+        """List records in commit order; `after` is the change feed, `wait_ms` waits for more."""
+        given = chosen.model_dump(exclude_unset=True, exclude_none=True)
+        if metadata is not None:
+            given["metadata"] = metadata
+        asked = await feed.asked(ledger, given, accept, last_event_id, slots)
+        filters = chosen.model_dump(exclude={"after", "wait_ms"})
+        return asked or answer(await ledger.records(**filters, metadata=metadata))
