@@ -26,3 +26,14 @@ def test_every_setting_is_documented() -> None:
     page = (_ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
     missing = [name for name in Settings.model_fields if f"`{PREFIX}{name.upper()}`" not in page]
     assert missing == []
+
+
+def test_every_test_of_the_conformance_table_exists() -> None:
+    """Each `module.py::name` of the table is defined in that module."""
+    page = (_ROOT / "docs" / "internals" / "conformance.md").read_text(encoding="utf-8")
+    missing = []
+    for module, name in re.findall(r"`([a-z_/]+\.py)::(\w+)`", page):
+        path = module if "/" in module else f"tests/conformance/{module}"
+        if f"def {name}(" not in (_ROOT / path).read_text(encoding="utf-8"):
+            missing.append(f"{path}::{name}")
+    assert missing == []

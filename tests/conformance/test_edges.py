@@ -2,14 +2,18 @@
 
 import asyncio
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
+import psycopg
 import pytest
 from tests.support.clock import VirtualClock
 from tests.support.doors import (
     STORES,
+    LedgerServer,
     account,
+    api_of,
     available,
+    code_of,
     fund,
     head,
     in_process,
@@ -23,8 +27,12 @@ from tandem.ledger.core.commands import SingleCommand
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.memory import MemoryStore
+from tandem.ledger.storage.postgres import PostgresStore
+from tandem.platform.http.serving import HttpServer
 
 pytestmark = pytest.mark.anyio
+
+_PATIENCE_S: Final = 20.0
 
 
 def _move(payer: str, payee: str, amount_minor: int, key: str | None = None) -> SingleCommand:
@@ -197,3 +205,147 @@ async def test_an_empty_ledger_can_be_read(
         assert (await refused(empty.balance("cash", at_time=clock.now))).code == "account_not_found"
         await open_usual(empty)
         assert await head(empty) == 3
+
+
+async def test_money_passes_through_an_account_that_stays_at_zero(ledger: api.Ledger) -> None:
+    """Bounded to zero either way it takes what it gives in one transaction, and nothing else."""
+    await open_accounts(ledger, [account("transit", max_balance_minor=0)])
+    through = [
+        api.debit("transit", 30),
+        api.credit("wallets:b", 30),
+        api.debit("cash", 30),
+        api.credit("transit", 30),
+    ]
+    await ledger.post_transaction(through, idempotency_key="through")
+    assert (await ledger.balance("transit")).balance_minor == 0
+    refusal = await refused(fund(ledger, "transit", 1))
+    assert (refusal.code, refusal.index) == ("limit_exceeded", 1)
+    short = [api.debit("transit", 31), *through[1:2], api.credit("cash", 1), *through[2:]]
+    refusal = await refused(ledger.post_transaction(short, idempotency_key="short"))
+    assert (refusal.code, refusal.index, refusal.available_minor) == ("insufficient_funds", 0, 0)
+
+
+async def test_opposite_orders_through_one_door(ledger: api.Ledger) -> None:
+    """Callers that touch the same accounts in opposite order at once all get through."""
+    names = [f"pot:{number}" for number in range(8)]
+    await open_accounts(ledger, [account(name, min_balance_minor=None) for name in names])
+    await asyncio.gather(
+        *(
+            ledger.submit_batch(
+                [_move(one, two, 1) for one, two in pairwise(order)],
+                mode="atomic",
+                idempotency_key=f"{order[0]}-{turn}",
+            )
+            for turn in range(4)
+            for order in (names, names[::-1])
+        )
+    )
+    for name in names:
+        assert (await ledger.balance(name)).balance_minor == 0
+    assert (await ledger.verify()).holds
+
+
+async def test_a_reversal_of_money_that_is_gone(ledger: api.Ledger) -> None:
+    """Where the destination is empty by now nothing is taken back, in whole or in part."""
+    paid = await fund(ledger, "wallets:a", 100)
+    await ledger.transfer(
+        debit_account="wallets:a", credit_account="wallets:b", amount_minor=100, idempotency_key="t"
+    )
+    for key, part in (("all", None), ("part", 1)):
+        write = ledger.reverse(paid.position, amount_minor=part, idempotency_key=key)
+        refusal = await refused(write)
+        assert (refusal.code, refusal.available_minor) == ("insufficient_funds", 0)
+    await fund(ledger, "wallets:a", 40)
+    await ledger.reverse(paid.position, amount_minor=40, idempotency_key="again")
+    assert await available(ledger, "wallets:a") == 0
+
+
+async def test_a_walk_while_others_write(ledger: api.Ledger) -> None:
+    """Page by page beside writers that do not wait for it: no record twice, none left out."""
+    writing = asyncio.gather(*(fund(ledger, "wallets:a", 1) for _ in range(30)))
+    seen: list[int] = []
+    cursor = None
+    while True:
+        page = await ledger.records(cursor=cursor, limit=3)
+        seen += [record.position for record in page.items]
+        if page.next_cursor is None:
+            break
+        cursor = page.next_cursor
+    assert seen == list(range(1, len(seen) + 1))
+    await writing
+    rest = await ledger.records(cursor=cursor)
+    assert rest.items[-1].position == await head(ledger) == 33
+
+
+async def test_a_hold_expires_while_the_head_is_locked(
+    postgres_store: PostgresStore, ledger_database: str, clock: VirtualClock
+) -> None:
+    """A capture decided in time stands, however long another keeps the database's row lock."""
+    async with in_process(postgres_store, clock) as local:
+        await open_usual(local)
+        await fund(local, "wallets:a", 100)
+        hold = await local.hold(
+            [api.debit("wallets:a", 60), api.credit("wallets:b", 60)],
+            expires_at=clock.after(10),
+            idempotency_key="hold",
+        )
+        async with await psycopg.AsyncConnection.connect(ledger_database) as intruder:
+            await intruder.execute(
+                "SELECT FROM ledger.head WHERE ledger_id = %s FOR UPDATE", [local._ledger_id]
+            )
+            capture = asyncio.ensure_future(
+                local.capture(hold.position, amount_minor=60, idempotency_key="capture")
+            )
+            await _until_waiting(ledger_database, intruder.info.backend_pid)
+            clock.move(11)
+            assert not capture.done()
+        record = await capture
+        assert hold.expires_at is not None
+        assert record.recorded_at < hold.expires_at
+        assert (await local.hold_state(hold.position)).status == "captured"
+        assert await available(local, "wallets:b") == 60
+        assert (await local.verify()).holds
+
+
+async def _until_waiting(database: str, holder: int) -> None:
+    """Look until a backend waits for a lock of another."""
+    query = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
+    async with (
+        asyncio.timeout(_PATIENCE_S),
+        await psycopg.AsyncConnection.connect(database, autocommit=True) as connection,
+    ):
+        while await (await connection.execute(query, [holder])).fetchone() is None:
+            pass
+
+
+async def test_a_hold_expires_over_http_too(
+    postgres_store: PostgresStore, ledger_server: LedgerServer, clock: VirtualClock
+) -> None:
+    """By the time of the server's clock, to the microsecond, with nobody having written it down."""
+    async with in_process(postgres_store, clock) as local:
+        await open_usual(local)
+        await fund(local, "wallets:a", 100)
+        hold = await local.hold(
+            [api.debit("wallets:a", 60), api.credit("wallets:b", 60)],
+            expires_at=clock.after(10),
+            idempotency_key="hold",
+        )
+    service = LedgerService(postgres_store, clock)
+    try:
+        async with HttpServer(api_of(service, ledger_server), host="127.0.0.1", port=0) as server:
+            path = f"{server.url}/v1/ledgers/{local.name}"
+            http = ledger_server.http
+            clock.move(9.999999)
+            balance = (await http.get(f"{path}/accounts/wallets:a/balance")).json()
+            assert balance["available_minor"] == "40"
+            clock.move(0.000001)
+            balance = (await http.get(f"{path}/accounts/wallets:a/balance")).json()
+            assert balance["available_minor"] == "100"
+            assert (await http.get(f"{path}/holds/{hold.position}")).json()["status"] == "expired"
+            headers = {"Idempotency-Key": "late"}
+            url = f"{path}/holds/{hold.position}/captures"
+            answer = await http.post(url, json={}, headers=headers)
+            assert code_of(answer) == "hold_not_open"
+            assert answer.json()["hold_status"] == "expired"
+    finally:
+        await service.close()

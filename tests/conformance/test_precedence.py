@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
-from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 from tests.conformance.test_refusals import prepare
 from tests.support.clock import VirtualClock
 from tests.support.doors import (
     LedgerServer,
     Wire,
+    api_of,
     code_of,
     fresh_name,
     fund,
@@ -23,7 +22,6 @@ from tests.support.doors import (
 )
 
 from tandem.ledger import api
-from tandem.ledger import http as ledger_http
 from tandem.ledger.core.limits import MAX_BODY_BYTES, MAX_ENTRIES_PER_TRANSACTION
 from tandem.ledger.core.refusals import PRECEDENCE, RefusalCode
 from tandem.ledger.local import LocalLedger
@@ -31,9 +29,6 @@ from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.memory import MemoryStore
 from tandem.ledger.storage.postgres import PostgresStore
 from tandem.platform.auth import Permission
-from tandem.platform.auth.guard import create_require
-from tandem.platform.http.api import create_api
-from tandem.platform.http.health import Health
 from tandem.platform.http.serving import HttpServer
 
 pytestmark = pytest.mark.anyio
@@ -254,19 +249,9 @@ async def test_a_ledger_that_stops_looks_at_no_key_on_the_wire(
 ) -> None:
     """Over HTTP as in process, and whoever is told `unavailable` is told when to come again."""
     async with _stopped(postgres_store, clock) as (service, ledger):
-        async with HttpServer(_api(service, ledger_server), host="127.0.0.1", port=0) as server:
+        async with HttpServer(api_of(service, ledger_server), host="127.0.0.1", port=0) as server:
             url = f"{server.url}/v1/ledgers/{ledger.name}/transfers"
             headers = {} if key is None else {"Idempotency-Key": key}
             answer = await ledger_server.http.post(url, json=_TRANSFER, headers=headers)
         assert code_of(answer) == code
         assert ("Retry-After" in answer.headers) == (code == "unavailable")
-
-
-def _api(service: LedgerService, server: LedgerServer) -> FastAPI:
-    made = create_api(
-        "test", version="0", description="", registry=CollectorRegistry(), health=Health(),
-        metrics_dependencies=[],
-    )  # fmt: skip
-    ledger_http.install(made)
-    made.include_router(ledger_http.create_router(service, create_require(server.keys.verify)))
-    return made

@@ -15,11 +15,14 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from tests.support.clock import VirtualClock
 
 from tandem.ledger import api, commands, service
+from tandem.ledger import http as ledger_http
 from tandem.ledger.client import LedgerClient
 from tandem.ledger.core.commands import OpenAccount
 from tandem.ledger.core.refusals import HTTP_STATUS
@@ -28,8 +31,11 @@ from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.memory import MemoryStore
 from tandem.ledger.storage.postgres import PostgresStore, open_store
 from tandem.platform.auth import ApiKeys, Permission
+from tandem.platform.auth.guard import create_require
 from tandem.platform.config import Settings
 from tandem.platform.database import migrate
+from tandem.platform.http.api import create_api
+from tandem.platform.http.health import Health
 from tandem.platform.http.serving import HttpServer
 from tandem.server import open_application
 
@@ -124,6 +130,14 @@ async def _served(ledger_database: str) -> AsyncIterator[LedgerServer]:
         ):
             http.headers["Authorization"] = f"Bearer {token}"
             yield LedgerServer(server.url, application.keys, http, root)
+
+
+def api_of(service: LedgerService, server: LedgerServer) -> FastAPI:
+    """Make an application of a service of the test's own, which knows the server's keys."""
+    made = create_api("test", version="0", registry=CollectorRegistry(), health=Health())
+    ledger_http.install(made)
+    made.include_router(ledger_http.create_router(service, create_require(server.keys.verify)))
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from tests.support.processes import gone
 
 from tandem.platform.embedded import EmbeddedPostgres
 
@@ -45,3 +46,17 @@ def database_uri(postgres_uri: str) -> Iterator[str]:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(identifier))
         yield make_conninfo(postgres_uri, dbname=name)
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """A database server of the test's own, since it is going to be killed."""
+    with EmbeddedPostgres(tmp_path / "postgres") as server:
+        yield server
+
+
+def restart(server: EmbeddedPostgres, pid: int) -> None:
+    """Start a killed server again once its postmaster is gone."""
+    assert gone([pid])
+    with EmbeddedPostgres(server.directory):
+        assert server.postmaster_pid not in (None, pid)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.support.ledger import (
     read_log,
     work,
 )
+from tests.support.postgres import restart
 from tests.support.processes import gone
 
 from tandem.ledger.api import Ledger
@@ -89,13 +90,6 @@ async def test_a_server_killed_again_and_again(database_uri: str, tmp_path: Path
     await kill_servers(database_uri, tmp_path, chosen, DRILL_ROUNDS, DRILL_TIMEOUT_S)
 
 
-@pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A database server of the test's own, since it is going to be killed."""
-    with EmbeddedPostgres(tmp_path / "postgres") as server:
-        yield server
-
-
 async def kill_postgres(
     server: EmbeddedPostgres, points: list[int], rounds: int, timeout_s: float
 ) -> None:
@@ -113,13 +107,6 @@ async def kill_postgres(
         before = await read_log(ledger)
     async with open_service(uri) as service:
         assert await audit(await service.ledger("main"), journal) == before
-
-
-def restart(server: EmbeddedPostgres, pid: int) -> None:
-    """Start the server again once its postmaster is gone."""
-    assert gone([pid])
-    with EmbeddedPostgres(server.directory):
-        assert server.postmaster_pid not in (None, pid)
 
 
 async def test_a_killed_database_loses_nothing(own_postgres: EmbeddedPostgres) -> None:
