@@ -1,6 +1,7 @@
 """Refusals: a closed set, and which one is given where several apply."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
@@ -12,6 +13,8 @@ pytestmark = pytest.mark.anyio
 
 _MOST: Final = 2**127 - 1
 _LEADING_ZERO: Final[Any] = "01"
+
+_CLOSED: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def prepare(ledger: api.Ledger) -> dict[str, int]:
@@ -43,6 +46,7 @@ async def prepare(ledger: api.Ledger) -> dict[str, int]:
     )
     await ledger.update_account("frozen", status="frozen", idempotency_key="freeze")
     await ledger.update_account("closed", status="closed", idempotency_key="close")
+    await ledger.close_period(through=_CLOSED, idempotency_key="period")
     return {
         "hold": hold.position,
         "ended": ended.position,
@@ -54,8 +58,10 @@ async def prepare(ledger: api.Ledger) -> dict[str, int]:
 type _Write = Callable[[api.Ledger, dict[str, int]], Awaitable[Any]]
 
 
-def _post(*entries: api.Entry, key: str = "new") -> _Write:
-    return lambda ledger, _: ledger.post_transaction(entries, idempotency_key=key)
+def _post(*entries: api.Entry, key: str = "new", effective_at: datetime | None = None) -> _Write:
+    return lambda ledger, _: ledger.post_transaction(
+        entries, effective_at=effective_at, idempotency_key=key
+    )
 
 
 def _hold(*entries: api.Entry, **fields: Any) -> _Write:
@@ -132,6 +138,10 @@ _PRECEDENCE: Final[list[tuple[str, str, int | None, _Write]]] = [
      _post(_debit("wallets:b", 11), _credit("small", 11))),
     ("money in order of entries", "limit_exceeded", 0,
      _post(_credit("small", 11), _debit("wallets:b", 11))),
+    ("money before a closed period", "insufficient_funds", 0,
+     _post(_debit("wallets:b", 11), _credit("wallets:a", 11), effective_at=_CLOSED)),
+    ("a closed period last", "period_closed", None,
+     _post(_debit("wallets:a", 1), _credit("wallets:b", 1), effective_at=_CLOSED)),
 ]  # fmt: skip
 
 

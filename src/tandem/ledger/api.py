@@ -13,8 +13,8 @@ from typing import Annotated, Literal, Protocol
 from pydantic import PlainSerializer
 
 from tandem.ledger.core.accounts import AccountClass, AccountStatus
-from tandem.ledger.core.commands import SingleCommand
-from tandem.ledger.core.kinds import BatchMode, Direction, HoldStatus, RecordKind
+from tandem.ledger.core.commands import Original, SingleCommand
+from tandem.ledger.core.kinds import BatchMode, Direction, HoldStatus, RecordKind, TimeBasis
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Hold",
     "HoldStatus",
     "Ledger",
+    "Original",
     "PostedEntry",
     "Receipt",
     "Record",
@@ -37,6 +38,9 @@ __all__ = [
     "Refusal",
     "RefusalCode",
     "Refused",
+    "Statement",
+    "StatementLine",
+    "TimeBasis",
     "TrialBalance",
     "TrialBalanceLine",
     "Verification",
@@ -99,6 +103,8 @@ class PostedEntry:
 class Record:
     """One line of the log. `position` is gap-free in commit order and is the record's identity.
 
+    `effective_at` is the business time of what is posted, where that is not `recorded_at`.
+    `closed_through` is the end of the period that the record closes.
     `parent` is the hold or transaction that a capture, release, expiry or reversal belongs to.
     `final` is a capture's, `override_limits` a reversal's. `replayed` is True where the record was
     made by an earlier use of the same key.
@@ -116,6 +122,8 @@ class Record:
     capture_limit_minor: AmountMinor | None = None
     final: bool = False
     override_limits: bool = False
+    effective_at: datetime | None = None
+    closed_through: datetime | None = None
     account: "Account | None" = None
     refusal: WireRefusal | None = None
     replayed: bool = False
@@ -192,6 +200,37 @@ class AccountPage:
     """A page of accounts in order of address; `next_cursor` is None on the last one."""
 
     items: tuple[Account, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One posted entry; `balance_minor` is the account's balance after it, on its normal side."""
+
+    position: int
+    kind: RecordKind
+    recorded_at: datetime
+    effective_at: datetime
+    direction: Direction
+    amount_minor: AmountMinor
+    balance_minor: AmountMinor
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What was posted to an account in a period, as known at a position.
+
+    `opening_balance_minor` and `closing_balance_minor` are the period's, the same on every page;
+    the lines of all pages lead from the one to the other. `next_cursor` is None on the last page.
+    """
+
+    account: str
+    asset: str
+    by: TimeBasis
+    position: int
+    opening_balance_minor: AmountMinor
+    closing_balance_minor: AmountMinor
+    lines: tuple[StatementLine, ...]
     next_cursor: str | None = None
 
 
@@ -276,6 +315,7 @@ class Ledger(Protocol):
         asset: str | None = None,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | None = None,
         idempotency_key: str | None,
     ) -> Record:
         """Post a two-entry transaction."""
@@ -287,6 +327,7 @@ class Ledger(Protocol):
         *,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | None = None,
         idempotency_key: str | None,
     ) -> Record:
         """Post a transaction whose debits equal its credits in every asset."""
@@ -313,6 +354,7 @@ class Ledger(Protocol):
         entries: Sequence[Entry] | None = None,
         final: bool = False,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | None = None,
         idempotency_key: str | None,
     ) -> Record:
         """Post a hold: all that remains, or `amount_minor` of a two-entry hold, or `entries`.
@@ -342,6 +384,7 @@ class Ledger(Protocol):
         override_limits: bool = False,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | Original | None = None,
         idempotency_key: str | None,
     ) -> Record:
         """Mirror a posted transaction: all that is left of it, or part.
@@ -349,6 +392,16 @@ class Ledger(Protocol):
         `entries` names the original's own entries (as they were posted) and how much of each to
         take back; `amount_minor` does so for a two-entry transaction.
         """
+        ...
+
+    async def close_period(
+        self,
+        *,
+        through: datetime,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Let nothing more take effect at or before a time, which has passed."""
         ...
 
     async def submit_batch(
@@ -366,9 +419,35 @@ class Ledger(Protocol):
         ...
 
     async def balance(
-        self, account: str, *, at_position: int | None = None, at_time: datetime | None = None
+        self,
+        account: str,
+        *,
+        at_position: int | None = None,
+        at_time: datetime | None = None,
+        effective_at: datetime | None = None,
     ) -> AccountBalance:
-        """Balance now (sees every acknowledged write), at a position, or at a past time."""
+        """Balance now (sees every acknowledged write), at a position, or at a past time.
+
+        With `effective_at`: of what takes effect by then, as known now, at the position or at the
+        time.
+        """
+        ...
+
+    async def statement(
+        self,
+        account: str,
+        *,
+        by: TimeBasis | str = "effective",
+        from_time: datetime | None = None,
+        until_time: datetime | None = None,
+        at_position: int | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Statement:
+        """What was posted to an account in [`from_time`, `until_time`): opening, lines, closing.
+
+        `by` is "effective" or "recorded" time. As known at a position; neither time is all of it.
+        """
         ...
 
     async def account(self, address: str) -> Account:
@@ -426,8 +505,14 @@ class Ledger(Protocol):
         """
         ...
 
-    async def trial_balance(self, *, at_position: int | None = None) -> TrialBalance:
-        """Sum every account per asset; the difference is zero at every position."""
+    async def trial_balance(
+        self,
+        *,
+        at_position: int | None = None,
+        at_time: datetime | None = None,
+        effective_at: datetime | None = None,
+    ) -> TrialBalance:
+        """Sum every account per asset; the difference is zero at every position and time."""
         ...
 
     async def verify(self) -> Verification:

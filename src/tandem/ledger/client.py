@@ -51,6 +51,7 @@ _BALANCE: Final = TypeAdapter(api.AccountBalance)
 _HOLD: Final = TypeAdapter(api.Hold)
 _ACCOUNTS: Final = TypeAdapter(api.AccountPage)
 _RECORDS: Final = TypeAdapter(api.RecordPage)
+_STATEMENT: Final = TypeAdapter(api.Statement)
 _TOTALS: Final = TypeAdapter(api.TrialBalance)
 _VERIFICATION: Final = TypeAdapter(api.Verification)
 _RECEIPTS: Final = TypeAdapter(dict[str, list[api.Receipt]])
@@ -164,6 +165,7 @@ class LedgerClient:
         asset: str | None = None,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | None = None,
         idempotency_key: str | None,
     ) -> Record:
         """Post a two-entry transaction."""
@@ -176,6 +178,7 @@ class LedgerClient:
             asset=asset,
             reference=reference,
             metadata=metadata,
+            effective_at=_time(effective_at, "effective_at"),
         )
 
     async def post_transaction(
@@ -184,6 +187,7 @@ class LedgerClient:
         *,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | None = None,
         idempotency_key: str | None,
     ) -> Record:
         """Post a transaction whose debits equal its credits in every asset."""
@@ -193,6 +197,7 @@ class LedgerClient:
             entries=entry_members(entries),
             reference=reference,
             metadata=metadata,
+            effective_at=_time(effective_at, "effective_at"),
         )
 
     async def hold(
@@ -224,6 +229,7 @@ class LedgerClient:
         entries: Sequence[Entry] | None = None,
         final: bool = False,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | None = None,
         idempotency_key: str | None,
     ) -> Record:
         """Post a hold: all that remains, an amount of a two-entry hold, or named entries."""
@@ -234,6 +240,7 @@ class LedgerClient:
             entries=entry_members(entries),
             final=final,
             metadata=metadata,
+            effective_at=_time(effective_at, "effective_at"),
         )
 
     async def release(
@@ -263,6 +270,7 @@ class LedgerClient:
         override_limits: bool = False,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | api.Original | None = None,
         idempotency_key: str | None,
     ) -> Record:
         """Mirror a posted transaction: all that is left of it, or part."""
@@ -274,6 +282,19 @@ class LedgerClient:
             override_limits=override_limits,
             reference=reference,
             metadata=metadata,
+            effective_at=_effective(effective_at),
+        )
+
+    async def close_period(
+        self,
+        *,
+        through: datetime,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> Record:
+        """Let nothing more take effect at or before a time, which has passed."""
+        return await self._write(
+            "/periods", idempotency_key, through=_time(through, "through"), metadata=metadata
         )
 
     async def submit_batch(
@@ -291,13 +312,45 @@ class LedgerClient:
     # -- reads ---------------------------------------------------------------------------------
 
     async def balance(
-        self, account: str, *, at_position: int | None = None, at_time: datetime | None = None
+        self,
+        account: str,
+        *,
+        at_position: int | None = None,
+        at_time: datetime | None = None,
+        effective_at: datetime | None = None,
     ) -> api.AccountBalance:
         """Balance now (sees every acknowledged write), at a position, or at a past time."""
-        query = present(at_position=at_position, at_time=_time(at_time, "at_time"))
+        query = present(
+            at_position=at_position,
+            at_time=_time(at_time, "at_time"),
+            effective_at=_time(effective_at, "effective_at"),
+        )
         return await self._read(
             _BALANCE, f"/accounts/{intake.address(account, 'account')}/balance", query
         )
+
+    async def statement(
+        self,
+        account: str,
+        *,
+        by: api.TimeBasis | str = api.TimeBasis.EFFECTIVE,
+        from_time: datetime | None = None,
+        until_time: datetime | None = None,
+        at_position: int | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_PAGE_SIZE,
+    ) -> api.Statement:
+        """What was posted to an account in [`from_time`, `until_time`): opening, lines, closing."""
+        query = present(
+            by=by,
+            from_time=_time(from_time, "from_time"),
+            until_time=_time(until_time, "until_time"),
+            at_position=at_position,
+            cursor=cursor,
+            limit=limit,
+        )
+        path = f"/accounts/{intake.address(account, 'account')}/statement"
+        return await self._read(_STATEMENT, path, query)
 
     async def account(self, address: str) -> api.Account:
         """Look an account up."""
@@ -381,9 +434,20 @@ class LedgerClient:
         except httpx2.TransportError as error:
             raise _unreachable(error) from error
 
-    async def trial_balance(self, *, at_position: int | None = None) -> api.TrialBalance:
-        """Sum every account per asset; the difference is zero at every position."""
-        return await self._read(_TOTALS, "/trial-balance", present(at_position=at_position))
+    async def trial_balance(
+        self,
+        *,
+        at_position: int | None = None,
+        at_time: datetime | None = None,
+        effective_at: datetime | None = None,
+    ) -> api.TrialBalance:
+        """Sum every account per asset; the difference is zero at every position and time."""
+        query = present(
+            at_position=at_position,
+            at_time=_time(at_time, "at_time"),
+            effective_at=_time(effective_at, "effective_at"),
+        )
+        return await self._read(_TOTALS, "/trial-balance", query)
 
     async def verify(self) -> api.Verification:
         """Recompute every invariant from the stored bytes."""
@@ -462,6 +526,10 @@ def _number(value: object) -> float:
 
 def _time(value: datetime | None, field: str) -> str | None:
     return None if value is None else from_us(to_us(value, field)).isoformat()
+
+
+def _effective(value: datetime | api.Original | None) -> str | None:
+    return value if isinstance(value, str) else _time(value, "effective_at")
 
 
 def _marked(record: Record) -> Record:
@@ -569,8 +637,10 @@ class SyncLedgerClient:
     capture = _sync(LedgerClient.capture)
     release = _sync(LedgerClient.release)
     reverse = _sync(LedgerClient.reverse)
+    close_period = _sync(LedgerClient.close_period)
     submit_batch = _sync(LedgerClient.submit_batch)
     balance = _sync(LedgerClient.balance)
+    statement = _sync(LedgerClient.statement)
     account = _sync(LedgerClient.account)
     transaction = _sync(LedgerClient.transaction)
     hold_state = _sync(LedgerClient.hold_state)

@@ -6,8 +6,11 @@ from datetime import datetime
 from tandem.ledger.api import Entry
 from tandem.ledger.core import intake
 from tandem.ledger.core.commands import (
+    ORIGINAL,
     Capture,
+    ClosePeriod,
     OpenAccount,
+    Original,
     PlaceHold,
     Post,
     Release,
@@ -77,11 +80,19 @@ def transfer(
     asset: str | None = None,
     reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    effective_at: datetime | None = None,
     idempotency_key: str | None = None,
 ) -> Post:
     """Post a two-entry transaction."""
     return intake.transfer(
-        idempotency_key, debit_account, credit_account, amount_minor, asset, reference, metadata
+        idempotency_key,
+        debit_account,
+        credit_account,
+        amount_minor,
+        asset,
+        reference,
+        metadata,
+        None if effective_at is None else to_us(effective_at, "effective_at"),
     )
 
 
@@ -90,10 +101,13 @@ def post_transaction(
     *,
     reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    effective_at: datetime | None = None,
     idempotency_key: str | None = None,
 ) -> Post:
     """Post a transaction."""
-    return intake.post(idempotency_key, raw(entries) or [], reference, metadata)
+    return intake.post(
+        idempotency_key, raw(entries) or [], reference, metadata, _effective_us(effective_at)
+    )
 
 
 def hold(
@@ -124,11 +138,18 @@ def capture(
     entries: Sequence[Entry] | None = None,
     final: bool = False,
     metadata: Mapping[str, str] | None = None,
+    effective_at: datetime | None = None,
     idempotency_key: str | None = None,
 ) -> Capture:
     """Post what a hold reserves."""
     return intake.capture(
-        idempotency_key, hold_position, amount_minor, raw(entries), final, metadata
+        idempotency_key,
+        hold_position,
+        amount_minor,
+        raw(entries),
+        final,
+        metadata,
+        _effective_us(effective_at),
     )
 
 
@@ -152,6 +173,7 @@ def reverse(
     override_limits: bool = False,
     reference: str | None = None,
     metadata: Mapping[str, str] | None = None,
+    effective_at: datetime | Original | None = None,
     idempotency_key: str | None = None,
 ) -> Reverse:
     """Mirror a posted transaction."""
@@ -163,4 +185,19 @@ def reverse(
         override_limits,
         reference,
         metadata,
+        effective_at if effective_at == ORIGINAL else _effective_us(effective_at),
     )
+
+
+def close_period(
+    *,
+    through: datetime,
+    metadata: Mapping[str, str] | None = None,
+    idempotency_key: str | None = None,
+) -> ClosePeriod:
+    """Let nothing more take effect at or before a time."""
+    return intake.close_period(idempotency_key, to_us(through, "through"), metadata)
+
+
+def _effective_us(effective_at: object) -> int | None:
+    return None if effective_at is None else to_us(effective_at, "effective_at")

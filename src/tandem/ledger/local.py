@@ -21,9 +21,11 @@ from tandem.ledger.core.limits import (
 )
 from tandem.ledger.core.records import Record
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.effective import EffectiveReader, whole_period
 from tandem.ledger.feed import HeadWatcher, checked_wait_ms, resumed, start_position
 from tandem.ledger.listing import Listings, page_size
 from tandem.ledger.reader import Reader
+from tandem.ledger.statements import first_place, opened_place, statement_view
 from tandem.ledger.storage.port import Head, LedgerStore, StorageError
 from tandem.ledger.times import from_us, to_us
 from tandem.ledger.verify import verify
@@ -74,6 +76,7 @@ class LocalLedger:
         self._watcher = watcher
         self._reader = Reader(store, head.ledger_id, head.name, now_us)
         self._listings = Listings(self._reader)
+        self._effective = EffectiveReader(store, head.ledger_id, self._reader)
 
     # -- writes --------------------------------------------------------------------------------
 
@@ -136,6 +139,7 @@ class LocalLedger:
         asset: str | None = None,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | None = None,
         idempotency_key: str | None,
     ) -> api.Record:
         """Post a two-entry transaction."""
@@ -148,6 +152,7 @@ class LocalLedger:
                 asset,
                 reference,
                 metadata,
+                None if effective_at is None else to_us(effective_at, "effective_at"),
             )
         )
 
@@ -157,12 +162,17 @@ class LocalLedger:
         *,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | None = None,
         idempotency_key: str | None,
     ) -> api.Record:
         """Post a transaction whose debits equal its credits in every asset."""
         return await self.execute(
             commands.post_transaction(
-                entries, reference=reference, metadata=metadata, idempotency_key=idempotency_key
+                entries,
+                reference=reference,
+                metadata=metadata,
+                effective_at=effective_at,
+                idempotency_key=idempotency_key,
             )
         )
 
@@ -196,6 +206,7 @@ class LocalLedger:
         entries: Sequence[Entry] | None = None,
         final: bool = False,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | None = None,
         idempotency_key: str | None,
     ) -> api.Record:
         """Post a hold: all that remains, an amount of a two-entry hold, or named entries."""
@@ -206,6 +217,7 @@ class LocalLedger:
                 entries=entries,
                 final=final,
                 metadata=metadata,
+                effective_at=effective_at,
                 idempotency_key=idempotency_key,
             )
         )
@@ -239,6 +251,7 @@ class LocalLedger:
         override_limits: bool = False,
         reference: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        effective_at: datetime | api.Original | None = None,
         idempotency_key: str | None,
     ) -> api.Record:
         """Mirror a posted transaction: all that is left of it, or part."""
@@ -250,7 +263,22 @@ class LocalLedger:
                 override_limits=override_limits,
                 reference=reference,
                 metadata=metadata,
+                effective_at=effective_at,
                 idempotency_key=idempotency_key,
+            )
+        )
+
+    async def close_period(
+        self,
+        *,
+        through: datetime,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None,
+    ) -> api.Record:
+        """Let nothing more take effect at or before a time, which has passed."""
+        return await self.execute(
+            commands.close_period(
+                through=through, metadata=metadata, idempotency_key=idempotency_key
             )
         )
 
@@ -304,20 +332,56 @@ class LocalLedger:
 
     @_reachable
     async def balance(
-        self, account: str, *, at_position: int | None = None, at_time: datetime | None = None
+        self,
+        account: str,
+        *,
+        at_position: int | None = None,
+        at_time: datetime | None = None,
+        effective_at: datetime | None = None,
     ) -> api.AccountBalance:
         """Balance now (sees every acknowledged write), at a position, or at a past time."""
         address = intake.address(account, "account")
-        if at_position is not None and at_time is not None:
-            detail = "at_position and at_time exclude each other"
-            raise Refused(Refusal(RefusalCode.MALFORMED, detail, "at_time"))
-        if at_position is not None:
-            position = intake.position(at_position, "at_position")
+        position, time_us = _known(at_position, at_time)
+        if effective_at is not None:
+            effective_us = intake.time(to_us(effective_at, "effective_at"), "effective_at")
+            known = await self._reader.known_position(position, time_us)
+            reading = await self._effective.balance(address, effective_us, known, time_us)
+            return balance_view(reading)
+        if position is not None:
             return balance_view(await self._reader.balance_at_position(address, position))
-        if at_time is not None:
-            time_us = to_us(at_time, "at_time")
+        if time_us is not None:
             return balance_view(await self._reader.balance_at_time(address, time_us))
         return balance_view(await self._reader.balance_now(address))
+
+    @_reachable
+    async def statement(
+        self,
+        account: str,
+        *,
+        by: api.TimeBasis | str = api.TimeBasis.EFFECTIVE,
+        from_time: datetime | None = None,
+        until_time: datetime | None = None,
+        at_position: int | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_PAGE_SIZE,
+    ) -> api.Statement:
+        """What was posted to an account in [`from_time`, `until_time`): opening, lines, closing."""
+        address = intake.address(account, "account")
+        size = page_size(limit)
+        period = whole_period(
+            intake.time_basis(by),
+            None if from_time is None else to_us(from_time, "from_time"),
+            None if until_time is None else to_us(until_time, "until_time"),
+        )
+        position, _ = _known(at_position, None)
+        if cursor is None:
+            place = first_place(await self._reader.known_position(position, None))
+        else:
+            place = opened_place(cursor, period, address, position)
+        reading = await self._effective.statement(
+            address, period, place.known, place.after, size + 1
+        )
+        return statement_view(reading, period, place, size)
 
     @_reachable
     async def account(self, address: str) -> api.Account:
@@ -401,11 +465,22 @@ class LocalLedger:
         return self._watcher.closed
 
     @_reachable
-    async def trial_balance(self, *, at_position: int | None = None) -> api.TrialBalance:
-        """Sum every account per asset; the difference is zero at every position."""
-        at = None if at_position is None else intake.position(at_position, "at_position")
-        position, totals = await self._reader.trial_balance(at)
-        return api.TrialBalance(position, tuple(map(totals_view, totals)))
+    async def trial_balance(
+        self,
+        *,
+        at_position: int | None = None,
+        at_time: datetime | None = None,
+        effective_at: datetime | None = None,
+    ) -> api.TrialBalance:
+        """Sum every account per asset; the difference is zero at every position and time."""
+        position, time_us = _known(at_position, at_time)
+        known = await self._reader.known_position(position, time_us)
+        if effective_at is None:
+            _, totals = await self._reader.trial_balance(known)
+        else:
+            effective_us = intake.time(to_us(effective_at, "effective_at"), "effective_at")
+            totals = await self._effective.trial_balance(effective_us, known)
+        return api.TrialBalance(known, tuple(map(totals_view, totals)))
 
     @_reachable
     async def verify(self, progress: Callable[[int, int], None] | None = None) -> api.Verification:
@@ -461,3 +536,14 @@ def _check_size(commands: Sequence[SingleCommand]) -> None:
             f"and {MAX_ENTRIES_PER_BATCH} entries"
         )
         raise Refused(Refusal(RefusalCode.TOO_LARGE, detail, "commands"))
+
+
+def _known(at_position: object, at_time: object) -> tuple[int | None, int | None]:
+    """Read what a read is to know: the log up to a position or a time, or (neither) all of it."""
+    if at_position is not None and at_time is not None:
+        detail = "at_position and at_time exclude each other"
+        raise Refused(Refusal(RefusalCode.MALFORMED, detail, "at_time"))
+    return (
+        None if at_position is None else intake.position(at_position, "at_position"),
+        None if at_time is None else to_us(at_time, "at_time"),
+    )

@@ -65,6 +65,24 @@ class Reader:
         position = await self._store.position_at(self._ledger_id, time_us)
         return await self._balance(address, position, time_us)
 
+    async def known_position(self, at_position: int | None, at_time_us: int | None) -> int:
+        """The position that a read is to know the log up to; neither given, the last one."""
+        if at_position is not None:
+            await self._known_position(at_position)
+            return at_position
+        if at_time_us is not None:
+            await self.close_time(at_time_us)
+            return await self._store.position_at(self._ledger_id, at_time_us)
+        head = await self._store.head(self._name)
+        assert head is not None
+        return head.position
+
+    async def balance_as_of(
+        self, address: str, position: int, now_us: int | None
+    ) -> BalanceReading:
+        """The balance just after a record that is known to be there."""
+        return await self._balance(address, position, now_us)
+
     async def close_time(self, time_us: int) -> None:
         """See to it that nothing more is recorded at or before a time; refused in the future."""
         head = await self._store.head(self._name)

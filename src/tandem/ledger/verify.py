@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 from tandem.ledger.core.accounts import Account
 from tandem.ledger.core.canonical import decode, encode
 from tandem.ledger.core.filters import AccountFilter
-from tandem.ledger.core.kinds import Effect, RecordKind
+from tandem.ledger.core.kinds import POSTING, Effect, RecordKind
+from tandem.ledger.core.limits import NOTHING_CLOSED_US
 from tandem.ledger.core.merkle import Tree, leaf_hash
 from tandem.ledger.core.parents import Parent, found, grown
 from tandem.ledger.core.records import ZERO, Balance, Record, after
@@ -69,6 +70,8 @@ class _Walk:
         self.holds: dict[int, Parent] = {}
         self.annotations = Annotations()
         self.entries = 0
+        self.closed_through_us = NOTHING_CLOSED_US
+        self.displaced: dict[int, _Digest] = {}
 
     def fault(self, text: str) -> None:
         if len(self.faults) < MAX_FAULTS:
@@ -92,6 +95,8 @@ class _Walk:
         self._check_entries(record)
         self._follow_holds(record)
         self.annotations.take(record)
+        if record.effective_at_us is not None or record.closed_through_us is not None:
+            self._check_effective(record, record.effective_at_us)
 
     def _check_columns(self, stored: StoredRecord, record: Record) -> None:
         said = (
@@ -146,6 +151,22 @@ class _Walk:
         if not record.override_limits:
             self._check_limits(record, before)
 
+    def _check_effective(self, record: Record, effective_at_us: int | None) -> None:
+        if record.closed_through_us is not None:
+            if not self.closed_through_us < record.closed_through_us < record.recorded_at_us:
+                self.fault(f"position {record.position}: it closes no past, open period")
+            self.closed_through_us = record.closed_through_us
+        if effective_at_us is None:
+            return
+        if effective_at_us <= self.closed_through_us:
+            self.fault(f"position {record.position}: it takes effect in a closed period")
+        for leg, entry in enumerate(record.entries):
+            account = self.accounts.get(entry.address)
+            if entry.effect in POSTING and account is not None:
+                digest = self.displaced.setdefault(account.number, _Digest())
+                said = (effective_at_us, entry.effect.value, entry.amount_minor)
+                digest.add(record.position, leg, *said)
+
     def _check_limits(self, record: Record, before: dict[str, Balance]) -> None:
         for address, earlier in before.items():
             account, balance = self.accounts[address], self.balances[address]
@@ -189,6 +210,8 @@ class _Walk:
             self.fault(f"head: the log ends at {self.position}, the head says {head.position}")
         elif head.frontier != self.tree.frontier:
             self.fault("head: its Merkle frontier is not that of the stored bytes")
+        elif head.closed_through_us != self.closed_through_us:
+            self.fault("head: what it says is closed is not what the records closed")
 
 
 async def verify(
@@ -210,6 +233,7 @@ async def verify(
     walk.check_pending()
     walk.check_head(head)
     await _check_entry_rows(store, head, walk)
+    await _check_displaced_rows(store, head, walk)
     await _check_account_rows(store, head, walk)
     for fault in await walk.annotations.faults(store, head):
         walk.fault(fault)
@@ -219,7 +243,6 @@ async def verify(
 
 
 async def _check_entry_rows(store: LedgerStore, head: Head, walk: _Walk) -> None:
-    addresses = {account.number: address for address, account in walk.accounts.items()}
     rows: dict[int, _Digest] = {}
     cursor = (0, 0, -1)
     while page := await store.stored_entries(head.ledger_id, cursor, PAGE_RECORDS):
@@ -227,11 +250,27 @@ async def _check_entry_rows(store: LedgerStore, head: Head, walk: _Walk) -> None
             if row.position <= head.position:
                 _add_row(rows, row)
         cursor = (page[-1].account_number, page[-1].position, page[-1].leg)
-    for number in sorted(rows.keys() | walk.digests.keys()):
-        said, held = walk.digests.get(number, _Digest()), rows.get(number, _Digest())
+    _compare(walk, "entry", walk.digests, rows)
+
+
+async def _check_displaced_rows(store: LedgerStore, head: Head, walk: _Walk) -> None:
+    rows: dict[int, _Digest] = {}
+    cursor = (0, 0, -1)
+    while page := await store.stored_displaced(head.ledger_id, cursor, PAGE_RECORDS):
+        for row in page:
+            if row.position <= head.position:
+                rows.setdefault(row.account_number, _Digest()).add(*row[1:])
+        cursor = page[-1][:3]
+    _compare(walk, "displaced", walk.displaced, rows)
+
+
+def _compare(walk: _Walk, what: str, records: dict[int, _Digest], rows: dict[int, _Digest]) -> None:
+    addresses = {account.number: address for address, account in walk.accounts.items()}
+    for number in sorted(rows.keys() | records.keys()):
+        said, held = records.get(number, _Digest()), rows.get(number, _Digest())
         if (said.count, said.total) != (held.count, held.total):
             name = addresses.get(number, f"number {number}")
-            walk.fault(f"account {name}: its entry rows differ from the records")
+            walk.fault(f"account {name}: its {what} rows differ from the records")
 
 
 def _add_row(rows: dict[int, _Digest], row: StoredEntry) -> None:

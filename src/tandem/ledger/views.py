@@ -1,13 +1,16 @@
 """From the core's records and totals to the interface's types. Pure, so a replay looks the same."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal, cast
 
 from tandem.ledger import api
 from tandem.ledger.core.accounts import Account
-from tandem.ledger.core.kinds import HoldStatus
+from tandem.ledger.core.kinds import Direction, Effect, HoldStatus
 from tandem.ledger.core.records import Entry, Record
 from tandem.ledger.reader import BalanceReading, HoldReading
-from tandem.ledger.storage.port import AssetTotals
+from tandem.ledger.storage.port import AssetTotals, StatementRow
+from tandem.ledger.storage.rows import KINDS
 from tandem.ledger.times import from_us
 
 
@@ -22,14 +25,20 @@ def record_view(record: Record, *, replayed: bool = False) -> api.Record:
         parent=record.parent,
         reference=record.reference,
         metadata=record.metadata,
-        expires_at=None if record.expires_at_us is None else from_us(record.expires_at_us),
         capture_limit_minor=record.capture_limit_minor,
         final=record.final,
         override_limits=record.override_limits,
+        expires_at=_time(record.expires_at_us),
+        effective_at=_time(record.effective_at_us),
+        closed_through=_time(record.closed_through_us),
         account=None if record.account is None else account_view(record.account),
         refusal=record.refusal,
         replayed=replayed,
     )
+
+
+def _time(time_us: int | None) -> datetime | None:
+    return None if time_us is None else from_us(time_us)
 
 
 def _entry_view(entry: Entry) -> api.PostedEntry:
@@ -82,7 +91,7 @@ def hold_view(reading: HoldReading) -> api.Hold:
         captured_minor=hold.captured_minor,
         remaining_minor=0 if reading.expired else hold.remaining_minor,
         capture_limit_minor=hold.capture_limit_minor,
-        expires_at=None if hold.expires_at_us is None else from_us(hold.expires_at_us),
+        expires_at=_time(hold.expires_at_us),
         record=record_view(reading.record),
     )
 
@@ -95,3 +104,27 @@ def totals_view(totals: AssetTotals) -> api.TrialBalanceLine:
     return api.TrialBalanceLine(
         totals.asset, totals.accounts, *sums, difference_minor=posted or pending
     )
+
+
+def statement_lines(
+    account: Account, rows: Sequence[StatementRow], before_minor: int
+) -> list[api.StatementLine]:
+    """Show lines, each with the balance after it; before the first it is `before_minor`."""
+    lines: list[api.StatementLine] = []
+    balance_minor = before_minor
+    for row in rows:
+        direction = Effect(row.effect).direction
+        grows = (direction is Direction.DEBIT) == account.debit_normal
+        balance_minor += row.amount_minor if grows else -row.amount_minor
+        lines.append(
+            api.StatementLine(
+                row.position,
+                KINDS[row.kind],
+                from_us(row.recorded_at_us),
+                from_us(row.effective_us),
+                direction,
+                row.amount_minor,
+                balance_minor,
+            )
+        )
+    return lines

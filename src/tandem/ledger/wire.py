@@ -8,8 +8,10 @@ from tandem.ledger.api import Entry
 from tandem.ledger.core import intake
 from tandem.ledger.core.commands import (
     Capture,
+    ClosePeriod,
     Limit,
     OpenAccount,
+    Original,
     PlaceHold,
     Post,
     Release,
@@ -64,21 +66,31 @@ def _members(command: SingleCommand) -> dict[str, Any]:
                 "entries": _requested(command.entries),
                 "reference": command.reference,
                 "metadata": dict(command.metadata) or None,
+                "effective_at": _when(command.effective_at_us),
             }
         case PlaceHold():
-            expires_at_us = command.expires_at_us
             return {
                 "kind": "hold",
                 "entries": _requested(command.entries),
-                "expires_at": None if expires_at_us is None else from_us(expires_at_us).isoformat(),
+                "expires_at": _when(command.expires_at_us),
                 "capture_limit_minor": command.capture_limit_minor,
                 "reference": command.reference,
+                "metadata": dict(command.metadata) or None,
+            }
+        case ClosePeriod():
+            return {
+                "kind": "close_period",
+                "through": _when(command.through_us),
                 "metadata": dict(command.metadata) or None,
             }
         case OpenAccount() | UpdateAccount():
             return _account_members(command)
         case Capture() | Release() | Reverse():
             return _part_members(command)
+
+
+def _when(time_us: int | Original | None) -> str | None:
+    return from_us(time_us).isoformat() if isinstance(time_us, int) else time_us
 
 
 def _account_members(command: OpenAccount | UpdateAccount) -> dict[str, Any]:
@@ -110,7 +122,13 @@ def _part_members(command: Capture | Release | Reverse) -> dict[str, Any]:
     }
     match command:
         case Capture():
-            return {"kind": "capture", "hold": command.hold, "final": command.final, **members}
+            return {
+                "kind": "capture",
+                "hold": command.hold,
+                "final": command.final,
+                "effective_at": _when(command.effective_at_us),
+                **members,
+            }
         case Release():
             return {"kind": "release", "hold": command.hold, **members}
         case Reverse():
@@ -118,6 +136,7 @@ def _part_members(command: Capture | Release | Reverse) -> dict[str, Any]:
                 "kind": "reversal",
                 "transaction": command.transaction,
                 "override_limits": command.override_limits,
+                "effective_at": _when(command.effective_at_us),
                 "reference": command.reference,
                 **members,
             }

@@ -15,7 +15,7 @@ from tandem.ledger.core.commands import AtomicBatch, Command
 from tandem.ledger.core.decide import Outcome, decide, expire
 from tandem.ledger.core.decide.transfer import Written, write_transfers
 from tandem.ledger.core.expiry import Due, ExpiryQueue
-from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.kinds import POSTING, RecordKind
 from tandem.ledger.core.limits import (
     CACHED_ACCOUNTS,
     CACHED_KEYS,
@@ -30,7 +30,7 @@ from tandem.ledger.core.merkle import TILE_HASHES, TILE_HEIGHT, Tree, leaf_hash,
 from tandem.ledger.core.parents import fold
 from tandem.ledger.core.records import ZERO, Record
 from tandem.ledger.core.state import Needs, State, needs
-from tandem.ledger.storage.port import Append, Head, LedgerStore
+from tandem.ledger.storage.port import Append, Displaced, Head, LedgerStore
 
 _LOADED_EXPIRIES: Final = 2 * MAX_EXPIRIES_PER_APPEND
 
@@ -59,6 +59,7 @@ class Batch:
         self.written = Written([], [], [])
         self.annotated: list[Record] = []
         self.crashed = False  # whether a decision did
+        self.displaced: list[Displaced] = []
         self.sealed: Append | None = None
 
     @property
@@ -74,11 +75,28 @@ class Batch:
             account = accounts[record.entries[leg][0]]
             assert account is not None
             lines.append(f"{account.number},{record.position},{leg},{numbers}")
+            if record.effective_at_us is not None:
+                self._displace(account.number, record, leg)
         self.written.records.append(record)
         self.written.bodies.append(body)
         self.written.entry_lines.extend(lines)
         if record.reference is not None or record.metadata:
             self.annotated.append(record)
+
+    def _displace(self, account_number: int, record: Record, leg: int) -> None:
+        _, effect, amount_minor, _ = record.entries[leg]
+        assert record.effective_at_us is not None
+        if effect in POSTING:
+            self.displaced.append(
+                Displaced(
+                    account_number,
+                    record.position,
+                    leg,
+                    record.effective_at_us,
+                    int(effect),
+                    amount_minor,
+                )
+            )
 
     def seal(self) -> Append:
         """Close the batch; it takes no more records."""
@@ -96,6 +114,9 @@ class Batch:
             for record in changes
             if record.account is not None and record.kind is RecordKind.UPDATE_ACCOUNT
         }
+        closed = [
+            record.closed_through_us for record in records if record.closed_through_us is not None
+        ]
         next_number = max(opened, default=self.before.next_account_number - 1) + 1
         self.sealed = Append(
             self.before,
@@ -104,6 +125,7 @@ class Batch:
                 recorded_at_us=last.recorded_at_us,
                 next_account_number=next_number,
                 frontier=self.tree.frontier,
+                closed_through_us=max(closed, default=self.before.closed_through_us),
             ),
             records,
             bodies,
@@ -112,6 +134,7 @@ class Batch:
             list(updated.values()),
             tiles,
             self.annotated,
+            self.displaced,
         )
         return self.sealed
 
@@ -369,7 +392,9 @@ class WorkingCopy:
         assert not self._flying
         tree = await self._restored_tree(head)
         self.durable, self._durable_tree = head, tree
-        self.state = State(head.position, head.recorded_at_us, head.next_account_number)
+        self.state = State(
+            head.position, head.recorded_at_us, head.next_account_number, head.closed_through_us
+        )
         self.expiry = ExpiryQueue()
 
     async def follow(self, head: Head) -> None:
@@ -391,6 +416,7 @@ class WorkingCopy:
         self.state.position = head.position
         self.state.recorded_at_us = head.recorded_at_us
         self.state.next_account_number = head.next_account_number
+        self.state.closed_through_us = head.closed_through_us
 
     async def learn_keys(self, keys: Sequence[str]) -> None:
         """Find out which keys are in the log already; known until a batch is decided with them."""

@@ -32,6 +32,7 @@ from tests.property.ledger.deeds import (
 from tandem.ledger.core.commands import (
     AtomicBatch,
     Capture,
+    ClosePeriod,
     Command,
     OpenAccount,
     PlaceHold,
@@ -145,6 +146,8 @@ class Reference:
                 self._move(postings)
                 self.state.deeds[self.position + 1] = Deed(sides(postings))
                 return self._write("transaction", command.key, postings=postings)
+            case ClosePeriod():
+                raise AssertionError("periods are held to a replay of their own")
             case PlaceHold():
                 return self._hold(command)
             case Capture():

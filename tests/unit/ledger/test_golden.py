@@ -52,7 +52,7 @@ def test_stored_codes_are_frozen() -> None:
     assert [int(effect) for effect in sorted(Effect)] == list(range(1, 9))
     assert {kind.value: code for kind, code in KIND_CODES.items()} == {
         "open_account": 1, "update_account": 2, "transaction": 3, "hold": 4, "capture": 5,
-        "release": 6, "expiry": 7, "reversal": 8, "batch": 9, "refusal": 10,
+        "release": 6, "expiry": 7, "reversal": 8, "batch": 9, "refusal": 10, "close_period": 11,
     }  # fmt: skip
     assert set(KIND_CODES) == set(RecordKind)
 

@@ -16,6 +16,7 @@ from tandem.ledger.core.commands import (
     NO_METADATA,
     AtomicBatch,
     Capture,
+    ClosePeriod,
     Command,
     OpenAccount,
     PlaceHold,
@@ -54,6 +55,7 @@ def encode_with_columns(record: Record) -> tuple[str, list[str]]:
     (position, recorded_at_us, kind, key, fingerprint, entries, parent, reference, metadata, *_) = (
         record
     )
+    effective_at_us = record.effective_at_us
     columns = [
         f"{_CODES[effect]},{amount_minor},%d,%d,%d,%d" % balance
         for _, effect, amount_minor, balance in entries
@@ -75,6 +77,8 @@ def encode_with_columns(record: Record) -> tuple[str, list[str]]:
         text += f',"entries":[{",".join(rows)}]'
     if metadata:
         text += f',"metadata":{_dumps(metadata)}'
+    if effective_at_us is not None:
+        text += f',"effective_at_us":{effective_at_us}'
     if kind is not RecordKind.TRANSACTION:
         text += "".join(_rare(record))
     return text + "}", columns
@@ -96,6 +100,8 @@ def _rare(record: Record) -> Iterable[str]:
         yield f',"refusal":{_dumps(_refusal_fields(record.refusal))}'
     if record.commands is not None:
         yield f',"commands":{record.commands}'
+    if record.closed_through_us is not None:
+        yield f',"closed_through_us":{record.closed_through_us}'
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +171,8 @@ def _read(fields: Mapping[str, Any]) -> Record:
         None if account is None else read_account(account),
         None if refusal is None else read_refusal(refusal),
         fields.get("commands"),
+        fields.get("effective_at_us"),
+        fields.get("closed_through_us"),
     )
 
 
@@ -218,7 +226,8 @@ def recorded_fingerprint(record: Record) -> str:
         (address, effect.direction, amount_minor, None)
         for address, effect, amount_minor, _ in record.entries
     ]
-    return _digest(_asked_post(entries, record.reference, record.metadata))
+    asked = _asked_post(entries, record.reference, record.metadata, record.effective_at_us)
+    return _digest(asked)
 
 
 def _digest(asked: str) -> str:
@@ -227,7 +236,9 @@ def _digest(asked: str) -> str:
 
 def _asked(command: Command) -> str:
     if isinstance(command, Post):
-        return _asked_post(command.entries, command.reference, command.metadata)
+        return _asked_post(
+            command.entries, command.reference, command.metadata, command.effective_at_us
+        )
     return _dumps([type(command).__name__, *_asked_fields(command)])
 
 
@@ -235,21 +246,31 @@ def _asked_post(
     entries: Iterable[tuple[str, Direction, int, str | None]],
     reference: str | None,
     metadata: Mapping[str, str],
+    effective_at_us: int | None,
 ) -> str:
     asked = [
         f"{address} {direction} {amount_minor} {asset or ''}"
         for address, direction, amount_minor, asset in entries
     ]
     tail = "" if reference is None else encode_basestring(reference)
-    return f"post[{','.join(asked)}]{tail}{_dumps(metadata) if metadata else ''}"
+    when = "" if effective_at_us is None else f"@{effective_at_us}"
+    return f"post[{','.join(asked)}]{tail}{_dumps(metadata) if metadata else ''}{when}"
 
 
 def _asked_fields(command: Command) -> list[Any]:
     match command:
         case AtomicBatch():
             return [_asked(single) for single in command.commands]
-        case OpenAccount() | UpdateAccount() | PlaceHold() | Capture() | Release() | Reverse():
+        case Capture() | Reverse():
+            # The effective time came later to these; where there is none, nothing is said of it.
+            when = () if command.effective_at_us is None else (command.effective_at_us,)
+            return [*_listed(command[1:-1]), *when]
+        case OpenAccount() | UpdateAccount() | PlaceHold() | Release() | ClosePeriod():
             # Position 0 is the key, which is not part of what is asked.
-            return [list(field) if isinstance(field, tuple) else field for field in command[1:]]
+            return _listed(command[1:])
         case Post():
             raise AssertionError("a post is written by hand")
+
+
+def _listed(fields: Iterable[Any]) -> list[Any]:
+    return [list(field) if isinstance(field, tuple) else field for field in fields]

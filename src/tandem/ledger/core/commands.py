@@ -4,12 +4,17 @@ A command says nothing of time, positions or balances; those are given when it i
 """
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from tandem.ledger.core.accounts import AccountClass, AccountStatus
 from tandem.ledger.core.kinds import Direction
 
 NO_METADATA: Final[Mapping[str, str]] = {}
+
+
+# The effective time of the transaction that is reversed.
+type Original = Literal["original"]
+ORIGINAL: Final[Original] = "original"
 
 
 class RequestedEntry(NamedTuple):
@@ -57,6 +62,7 @@ class Post(NamedTuple):
     entries: tuple[RequestedEntry, ...]
     reference: str | None
     metadata: Mapping[str, str]
+    effective_at_us: int | None = None
 
 
 class PlaceHold(NamedTuple):
@@ -79,6 +85,7 @@ class Capture(NamedTuple):
     entries: tuple[RequestedEntry, ...] | None
     final: bool
     metadata: Mapping[str, str]
+    effective_at_us: int | None = None
 
 
 class Release(NamedTuple):
@@ -101,9 +108,20 @@ class Reverse(NamedTuple):
     override_limits: bool
     reference: str | None
     metadata: Mapping[str, str]
+    effective_at_us: int | Original | None = None
 
 
-type SingleCommand = OpenAccount | UpdateAccount | Post | PlaceHold | Capture | Release | Reverse
+class ClosePeriod(NamedTuple):
+    """Let nothing more take effect at or before a time."""
+
+    key: str | None
+    through_us: int
+    metadata: Mapping[str, str]
+
+
+type SingleCommand = (
+    OpenAccount | UpdateAccount | Post | PlaceHold | Capture | Release | Reverse | ClosePeriod
+)
 
 
 class AtomicBatch(NamedTuple):

@@ -14,10 +14,13 @@ from tandem.ledger.core.accounts import AccountClass, AccountStatus, is_address,
 from tandem.ledger.core.amounts import parse_amount, parse_limit
 from tandem.ledger.core.commands import (
     NO_METADATA,
+    ORIGINAL,
     AtomicBatch,
     Capture,
+    ClosePeriod,
     Limit,
     OpenAccount,
+    Original,
     PlaceHold,
     Post,
     Release,
@@ -26,7 +29,7 @@ from tandem.ledger.core.commands import (
     SingleCommand,
     UpdateAccount,
 )
-from tandem.ledger.core.kinds import Direction
+from tandem.ledger.core.kinds import Direction, TimeBasis
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 
 _KEY: Final = re.compile(rf"[!-~]{{1,{limits.MAX_IDEMPOTENCY_KEY_CHARS}}}", re.ASCII)
@@ -300,6 +303,7 @@ def transfer(
     asset: object = None,
     reference: object = None,
     metadata_: object = None,
+    effective_at_us: object = None,
 ) -> Post:
     """Read a two-entry `Post`; raises `Refused`."""
     if asset is not None:
@@ -311,6 +315,7 @@ def transfer(
     debited, credited, named = debit_account, credit_account, cast("str | None", asset)
     told = None if reference is None else _reference(reference)
     held = NO_METADATA if metadata_ is None else metadata(metadata_)
+    when = None if effective_at_us is None else time(effective_at_us, "effective_at")
     read_key = _key(key)
     usual = type(amount_minor) is int and 0 < amount_minor <= limits.MAX_AMOUNT_MINOR
     moved = amount_minor if usual else amount(amount_minor)
@@ -318,14 +323,21 @@ def transfer(
         _new(RequestedEntry, (debited, _DEBIT, moved, named)),
         _new(RequestedEntry, (credited, _CREDIT, moved, named)),
     )
-    return _new(Post, (read_key, entries, told, held))
+    return _new(Post, (read_key, entries, told, held, when))
 
 
-def post(key: object, raw: RawEntries, reference: object = None, metadata_: object = None) -> Post:
+def post(
+    key: object,
+    raw: RawEntries,
+    reference: object = None,
+    metadata_: object = None,
+    effective_at_us: object = None,
+) -> Post:
     """Read a `Post`; raises `Refused`."""
     draft, read_key = _draft(raw, least=2), _key(key)
     told, held = _reference(reference), metadata(metadata_)
-    return Post(read_key, draft.entries(_amounts(draft.amounts)), told, held)
+    when = _optional_time(effective_at_us, "effective_at")
+    return Post(read_key, draft.entries(_amounts(draft.amounts)), told, held, when)
 
 
 def place_hold(
@@ -338,7 +350,7 @@ def place_hold(
 ) -> PlaceHold:
     """Read a `PlaceHold`; raises `Refused`."""
     draft, read_key = _draft(raw, least=2), _key(key)
-    expires = None if expires_at_us is None else _time(expires_at_us, "expires_at")
+    expires = _optional_time(expires_at_us, "expires_at")
     told, held = _reference(reference), metadata(metadata_)
     limit = [] if capture_limit_minor is None else [_Written(capture_limit_minor, _CAPTURE_LIMIT)]
     amounts_minor = _amounts([*draft.amounts, *limit])
@@ -346,10 +358,15 @@ def place_hold(
     return PlaceHold(read_key, draft.entries(amounts_minor), expires, most_minor, told, held)
 
 
-def _time(value: object, field: str) -> int:
+def time(value: object, field: str) -> int:
+    """Check a time in microseconds since 1970."""
     if isinstance(value, int) and limits.MIN_TIME_US <= value <= limits.MAX_TIME_US:
         return value
     raise _malformed(f"{field} is a time between 1970 and 9999", field)
+
+
+def _optional_time(value: object, field: str) -> int | None:
+    return None if value is None else time(value, field)
 
 
 def capture(
@@ -359,11 +376,13 @@ def capture(
     raw: RawEntries | None = None,
     final: object = False,
     metadata_: object = None,
+    effective_at_us: object = None,
 ) -> Capture:
     """Read a `Capture`; raises `Refused`."""
     part, read_key, parent = _part(amount_minor, raw), _key(key), position(hold, "hold")
     last, held = _flag(final, "final"), metadata(metadata_)
-    return Capture(read_key, parent, *part.read(), last, held)
+    when = _optional_time(effective_at_us, "effective_at")
+    return Capture(read_key, parent, *part.read(), last, held, when)
 
 
 def release(
@@ -387,6 +406,7 @@ def reverse(
     override_limits: object = False,
     reference: object = None,
     metadata_: object = None,
+    effective_at_us: object = None,
 ) -> Reverse:
     """Read a `Reverse`; raises `Refused`."""
     part, read_key = _part(amount_minor, raw), _key(key)
@@ -395,7 +415,17 @@ def reverse(
         _flag(override_limits, "override_limits"),
     )
     told, held = _reference(reference), metadata(metadata_)
-    return Reverse(read_key, parent, *part.read(), override, told, held)
+    when = _reversal_time(effective_at_us)
+    return Reverse(read_key, parent, *part.read(), override, told, held, when)
+
+
+def _reversal_time(value: object) -> int | Original | None:
+    return ORIGINAL if value == ORIGINAL else _optional_time(value, "effective_at")
+
+
+def close_period(key: object, through_us: object, metadata_: object = None) -> ClosePeriod:
+    """Read a `ClosePeriod`; raises `Refused`."""
+    return ClosePeriod(_key(key), time(through_us, "through"), metadata(metadata_))
 
 
 def atomic_batch(key: object, commands: Iterable[SingleCommand]) -> AtomicBatch:
@@ -422,6 +452,11 @@ def atomic_batch(key: object, commands: Iterable[SingleCommand]) -> AtomicBatch:
 def _key(value: object) -> str | None:
     """Read a key, or keep the lack of one for `require_key` (atomic batches have none inside)."""
     return None if value is None or value == "" else idempotency_key(value)
+
+
+def time_basis(value: object) -> bool:
+    """Read which time orders a statement; True for the effective one."""
+    return _choice(TimeBasis, value, "by") is TimeBasis.EFFECTIVE
 
 
 def _flag(value: object, field: str) -> bool:

@@ -41,6 +41,12 @@ class Effect(IntEnum):
         return self.name.split("_")[0].lower()
 
 
+# The effects that change what is posted.
+POSTING = frozenset(
+    {Effect.POST_DEBIT, Effect.POST_CREDIT, Effect.CAPTURE_DEBIT, Effect.CAPTURE_CREDIT}
+)
+
+
 class RecordKind(StrEnum):
     """What a record of the log did."""
 
@@ -52,6 +58,7 @@ class RecordKind(StrEnum):
     RELEASE = "release"
     EXPIRY = "expiry"
     REVERSAL = "reversal"
+    CLOSE_PERIOD = "close_period"
     BATCH = "batch"
     REFUSAL = "refusal"
 
@@ -67,6 +74,13 @@ class HoldStatus(StrEnum):
     CAPTURED = "captured"
     RELEASED = "released"
     EXPIRED = "expired"
+
+
+class TimeBasis(StrEnum):
+    """Which time orders a statement: the business's, or the ledger's own."""
+
+    EFFECTIVE = "effective"
+    RECORDED = "recorded"
 
 
 class BatchMode(StrEnum):

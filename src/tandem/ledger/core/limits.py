@@ -24,6 +24,8 @@ MAX_LEDGER_NAME_CHARS: Final = 63
 # Microseconds since 1970: 0001-01-01 .. 9999-12-31, what RFC 3339 can write.
 MIN_TIME_US: Final = 0
 MAX_TIME_US: Final = 253_402_300_799_999_999
+# Before the first time there is: no period is closed.
+NOTHING_CLOSED_US: Final = MIN_TIME_US - 1
 MAX_CLOCK_SKEW_US: Final = 30_000_000
 
 # The writer.
@@ -46,8 +48,8 @@ DRAIN_TIMEOUT_MS: Final = 30_000
 
 # Reads and the wire.
 MAX_PAGE_SIZE: Final = 1_000
+MAX_CURSOR_CHARS: Final = 1_024
 DEFAULT_PAGE_SIZE: Final = 100
-MAX_CURSOR_CHARS: Final = 512
 MAX_POSITION: Final = 2**63 - 1
 # Percent-encoded, this is what fits a URL.
 MAX_FILTER_PAIRS: Final = 8

@@ -34,6 +34,7 @@ class Parent(NamedTuple):
     captured_minor: int
     capture_limit_minor: int
     expires_at_us: int | None
+    effective_us: int
 
     @property
     def remaining_minor(self) -> int:
@@ -59,9 +60,10 @@ def found(record: Record) -> Parent | None:
             0,
             held if limit is None else limit,
             record.expires_at_us,
+            record.effective_us,
         )
     if record.kind in REVERSIBLE:
-        return Parent(record.position, _legs(record), None, 0, 0, 0, None)
+        return Parent(record.position, _legs(record), None, 0, 0, 0, None, record.effective_us)
     return None
 
 

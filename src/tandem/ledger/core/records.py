@@ -77,7 +77,9 @@ class Entry(NamedTuple):
 class Record(NamedTuple):
     """One line of the log; what is None or empty is left out of its canonical bytes.
 
-    `expires_at_us` stands on a hold and again on its expiry. `account` is the account as it is
+    `expires_at_us` stands on a hold and again on its expiry. `effective_at_us` is the business time
+    of what is posted, None where it is the recorded time. `closed_through_us` is the last effective
+    time of a period that the record closes. `account` is the account as it is
     after an `open_account` or `update_account`. `commands` counts the records of an atomic batch,
     which follow its own.
     """
@@ -98,3 +100,10 @@ class Record(NamedTuple):
     account: Account | None = None
     refusal: Refusal | None = None
     commands: int | None = None
+    effective_at_us: int | None = None
+    closed_through_us: int | None = None
+
+    @property
+    def effective_us(self) -> int:
+        """When it takes effect, in microseconds since 1970."""
+        return self.recorded_at_us if self.effective_at_us is None else self.effective_at_us

@@ -10,6 +10,7 @@ from tandem.ledger.core.accounts import Account, parse_asset
 from tandem.ledger.core.commands import (
     AtomicBatch,
     Capture,
+    ClosePeriod,
     Command,
     OpenAccount,
     PlaceHold,
@@ -19,6 +20,7 @@ from tandem.ledger.core.commands import (
     UpdateAccount,
 )
 from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.limits import NOTHING_CLOSED_US
 from tandem.ledger.core.parents import Parent, found, grown
 from tandem.ledger.core.records import ZERO, Balance, Record
 
@@ -44,6 +46,7 @@ class State:
         "accounts",
         "assets",
         "balances",
+        "closed_through_us",
         "keys",
         "next_account_number",
         "parents",
@@ -52,11 +55,16 @@ class State:
     )
 
     def __init__(
-        self, position: int = 0, recorded_at_us: int = 0, next_account_number: int = 1
+        self,
+        position: int = 0,
+        recorded_at_us: int = 0,
+        next_account_number: int = 1,
+        closed_through_us: int = NOTHING_CLOSED_US,
     ) -> None:
         self.position = position
         self.recorded_at_us = recorded_at_us
         self.next_account_number = next_account_number
+        self.closed_through_us = closed_through_us
         self.accounts: dict[str, Account | None] = {}
         self.balances: dict[str, Balance] = {}
         # A recent record stands for the parent that it begins, until somebody asks for it.
@@ -66,7 +74,9 @@ class State:
 
     def fork(self) -> Self:
         """Return a state over this one; what is applied to it leaves this one as it is."""
-        fork = type(self)(self.position, self.recorded_at_us, self.next_account_number)
+        fork = type(self)(
+            self.position, self.recorded_at_us, self.next_account_number, self.closed_through_us
+        )
         fork.accounts = _Overlay(self.accounts)
         fork.balances = _Overlay(self.balances)
         fork.parents = _Overlay(self.parents)
@@ -91,6 +101,8 @@ class State:
             self._apply_account(record.account)
         if record.parent is not None:
             self._apply_child(record, record.parent)
+        if record.closed_through_us is not None:
+            self.closed_through_us = record.closed_through_us
 
     def parent(self, position: int) -> Parent | None:
         """The hold or posted transaction at a position, None where there is none."""
@@ -142,6 +154,8 @@ def needs(command: Command, into: Needs) -> None:
             into.parents.add(command.hold)
         case Reverse():
             into.parents.add(command.transaction)
+        case ClosePeriod():
+            pass
         case AtomicBatch():
             for single in command.commands:
                 needs(single, into)

@@ -24,6 +24,7 @@ _ADAPTERS: Final[dict[type[Any], TypeAdapter[Any]]] = {
         api.Hold,
         api.AccountPage,
         api.RecordPage,
+        api.Statement,
         api.TrialBalance,
         api.Verification,
     )

@@ -91,8 +91,8 @@ def _raw(entries: list[EntryBody] | None) -> intake.RawEntries | None:
     return [(entry.account, entry.direction, entry.amount_minor, entry.asset) for entry in entries]
 
 
-def _us(time: datetime | None) -> int | None:
-    return None if time is None else to_us(time, "expires_at")
+def _us(time: datetime | None, field: str) -> int | None:
+    return None if time is None else to_us(time, field)
 
 
 class OpenAccountBody(Body):
@@ -153,6 +153,7 @@ class TransferBody(Body):
     asset: str | None = None
     reference: str | None = None
     metadata: Metadata = None
+    effective_at: Time | None = None
 
     def command(self, key: str | None) -> SingleCommand:
         """Read the command; raises `Refused`."""
@@ -164,22 +165,31 @@ class TransferBody(Body):
             self.asset,
             self.reference,
             self.metadata,
+            _us(self.effective_at, "effective_at"),
         )
 
 
-class TransactionBody(Body):
-    """Post two or more entries; debits equal credits in every asset."""
+class EntriesBody(Body):
+    """Two or more entries; debits equal credits in every asset."""
 
     entries: Entries
     reference: str | None = None
     metadata: Metadata = None
 
+
+class TransactionBody(EntriesBody):
+    """Post two or more entries."""
+
+    effective_at: Time | None = None
+
     def command(self, key: str | None) -> SingleCommand:
         """Read the command; raises `Refused`."""
-        return intake.post(key, _raw(self.entries) or [], self.reference, self.metadata)
+        effective_at_us = _us(self.effective_at, "effective_at")
+        raw = _raw(self.entries) or []
+        return intake.post(key, raw, self.reference, self.metadata, effective_at_us)
 
 
-class HoldBody(TransactionBody):
+class HoldBody(EntriesBody):
     """Reserve two or more entries."""
 
     expires_at: Time | None = None
@@ -190,7 +200,7 @@ class HoldBody(TransactionBody):
         return intake.place_hold(
             key,
             _raw(self.entries) or [],
-            _us(self.expires_at),
+            _us(self.expires_at, "expires_at"),
             self.capture_limit_minor,
             self.reference,
             self.metadata,
@@ -209,6 +219,7 @@ class CaptureChanges(PartBody):
     """Post what a hold reserves; `final` releases the rest."""
 
     final: bool = False
+    effective_at: Time | None = None
 
 
 class CaptureBody(CaptureChanges):
@@ -218,8 +229,15 @@ class CaptureBody(CaptureChanges):
 
     def command(self, key: str | None) -> SingleCommand:
         """Read the command; raises `Refused`."""
-        raw = _raw(self.entries)
-        return intake.capture(key, self.hold, self.amount_minor, raw, self.final, self.metadata)
+        return intake.capture(
+            key,
+            self.hold,
+            self.amount_minor,
+            _raw(self.entries),
+            self.final,
+            self.metadata,
+            _us(self.effective_at, "effective_at"),
+        )
 
 
 class ReleaseBody(PartBody):
@@ -238,6 +256,7 @@ class ReversalChanges(PartBody):
 
     override_limits: bool = False
     reference: str | None = None
+    effective_at: Time | Literal["original"] | None = None
 
 
 class ReversalBody(ReversalChanges):
@@ -247,6 +266,7 @@ class ReversalBody(ReversalChanges):
 
     def command(self, key: str | None) -> SingleCommand:
         """Read the command; raises `Refused`."""
+        when = self.effective_at
         return intake.reverse(
             key,
             self.transaction,
@@ -255,7 +275,19 @@ class ReversalBody(ReversalChanges):
             self.override_limits,
             self.reference,
             self.metadata,
+            when if isinstance(when, str) else _us(when, "effective_at"),
         )
+
+
+class ClosePeriodBody(Body):
+    """Let nothing more take effect at or before a time."""
+
+    through: Time
+    metadata: Metadata = None
+
+    def command(self, key: str | None) -> SingleCommand:
+        """Read the command; raises `Refused`."""
+        return intake.close_period(key, to_us(self.through, "through"), self.metadata)
 
 
 class LedgerBody(Body):
@@ -299,6 +331,7 @@ type _CommandBody = (
     | CaptureBody
     | ReleaseBody
     | ReversalBody
+    | ClosePeriodBody
 )
 
 COMMAND_BODIES: Final[Mapping[str, type[_CommandBody]]] = {
@@ -310,6 +343,7 @@ COMMAND_BODIES: Final[Mapping[str, type[_CommandBody]]] = {
     "capture": CaptureBody,
     "release": ReleaseBody,
     "reversal": ReversalBody,
+    "close_period": ClosePeriodBody,
 }
 
 

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from tandem.ledger import api
 from tandem.ledger.core import intake
-from tandem.ledger.core.commands import Reverse, SingleCommand
+from tandem.ledger.core.commands import ClosePeriod, Reverse, SingleCommand
 from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.http import answers, bodies, feed, queries
@@ -73,16 +73,22 @@ class RecordFilter(_MetadataFilter):
 
 
 class BalanceAt(_Filter):
-    """When to read a balance at; neither is now."""
+    """Up to when to know the log (neither: now), and as of which effective time."""
 
     at_position: int | None = None
     at_time: bodies.Time | None = None
+    effective_at: bodies.Time | None = None
 
 
-class TotalsAt(_Filter):
-    """When to read the trial balance at."""
+class StatementOf(_Filter):
+    """Which part of a statement to read, and ordered by which time."""
 
+    by: str = "effective"
+    from_time: bodies.Time | None = None
+    until_time: bodies.Time | None = None
     at_position: int | None = None
+    cursor: str | None = None
+    limit: int = DEFAULT_PAGE_SIZE
 
 
 def create_router(service: LedgerService, require: Require) -> APIRouter:
@@ -95,12 +101,14 @@ def create_router(service: LedgerService, require: Require) -> APIRouter:
 
     one = APIRouter(prefix="/{ledger}")
     _add_writes(one, require, ledger)
+    _add_periods(one, require, ledger)
     _add_holds(one, require, ledger)
     _add_batches(one, require, ledger)
     slots = feed.Slots()
     feed.add_stream(one, require, ledger, slots)
     _add_records(one, require, ledger, slots)
     _add_reads(one, require, ledger)
+    _add_balances(one, require, ledger)
     router.include_router(one)
     return router
 
@@ -160,6 +168,17 @@ def _add_writes(router: APIRouter, require: Require, ledger: Any) -> None:
         return await _run(ledger, body, key)
 
 
+def _add_periods(router: APIRouter, require: Require, ledger: Any) -> None:
+    @router.post("/periods", dependencies=[Depends(require("admin"))], **_CREATED)
+    async def close_period(
+        ledger: Annotated[LocalLedger, Depends(ledger)],
+        body: bodies.ClosePeriodBody,
+        key: Key = None,
+    ) -> Response:
+        """Let nothing more take effect at or before a time."""
+        return await _run(ledger, body, key)
+
+
 def _add_holds(router: APIRouter, require: Require, ledger: Any) -> None:
     guarded = [Depends(require("write"))]
     Ledger = Annotated[LocalLedger, Depends(ledger)]  # noqa: N806 - a type
@@ -174,7 +193,9 @@ def _add_holds(router: APIRouter, require: Require, ledger: Any) -> None:
         ledger: Ledger, position: Position, body: bodies.CaptureChanges, key: Key = None
     ) -> Response:
         """Post what a hold reserves."""
-        return await _run(ledger, bodies.CaptureBody(hold=position, **dict(body)), key)
+        return await _run(
+            ledger, bodies.CaptureBody.model_construct(hold=position, **dict(body)), key
+        )
 
     @router.post("/holds/{position}/releases", dependencies=guarded, **_CREATED)
     async def release(
@@ -192,7 +213,10 @@ def _add_holds(router: APIRouter, require: Require, ledger: Any) -> None:
         key: Key = None,
     ) -> Response:
         """Mirror a posted transaction."""
-        command = bodies.ReversalBody(transaction=position, **dict(body)).command(key)
+        # The parts were read already, and a time reads from text only.
+        command = bodies.ReversalBody.model_construct(transaction=position, **dict(body)).command(
+            key
+        )
         if body.override_limits:
             _may_override(principal)
         return written(await ledger.execute(command))
@@ -228,16 +252,27 @@ def _add_batches(router: APIRouter, require: Require, ledger: Any) -> None:
 
 
 def _may_override(principal: Principal) -> None:
-    if Permission.OVERRIDE_LIMITS not in principal.permissions:
-        detail = "the key lacks the permission override_limits"
-        raise Refused(Refusal(RefusalCode.FORBIDDEN, detail, "override_limits"))
+    _may(principal, Permission.OVERRIDE_LIMITS, "override_limits")
+
+
+def _may(principal: Principal, permission: Permission, field: str) -> None:
+    if permission not in principal.permissions:
+        detail = f"the key lacks the permission {permission}"
+        raise Refused(Refusal(RefusalCode.FORBIDDEN, detail, field))
+
+
+def _check_permission(principal: Principal, command: SingleCommand) -> None:
+    """Refuse what `write` alone does not allow, in a batch as by itself."""
+    if isinstance(command, Reverse) and command.override_limits:
+        _may_override(principal)
+    if isinstance(command, ClosePeriod):
+        _may(principal, Permission.ADMIN, "kind")
 
 
 def _read(principal: Principal, members: dict[str, Any], index: int) -> SingleCommand:
     try:
         command = bodies.read_command(members)
-        if isinstance(command, Reverse) and command.override_limits:
-            _may_override(principal)
+        _check_permission(principal, command)
     except Refused as error:
         refusal = error.refusal
         field = f"commands[{index}]" + (f".{refusal.field}" if refusal.field else "")
@@ -249,8 +284,7 @@ def _try_read(principal: Principal, members: dict[str, Any]) -> SingleCommand | 
     """Read a command of an independent batch: one that is refused does not stop the others."""
     try:
         command = bodies.read_command(members)
-        if isinstance(command, Reverse) and command.override_limits:
-            _may_override(principal)
+        _check_permission(principal, command)
         intake.idempotency_key(command.key)
     except Refused as error:
         return error.refusal
@@ -271,15 +305,6 @@ def _add_reads(router: APIRouter, require: Require, ledger: Any) -> None:
         """Look an account up."""
         return answer(await ledger.account(address))
 
-    @router.get(
-        "/accounts/{address}/balance", dependencies=guarded, response_model=api.AccountBalance
-    )
-    async def read_balance(
-        ledger: Ledger, address: str, when: Annotated[BalanceAt, Query()]
-    ) -> Response:
-        """Balance now, at a position, or at a past time."""
-        return answer(await ledger.balance(address, **dict(when)))
-
     @router.get("/records/{position}", dependencies=guarded, response_model=api.Record)
     async def read_record(ledger: Ledger, position: Position) -> Response:
         """Look a record up."""
@@ -289,11 +314,6 @@ def _add_reads(router: APIRouter, require: Require, ledger: Any) -> None:
     async def read_hold(ledger: Ledger, position: Position) -> Response:
         """Where a hold stands now."""
         return answer(await ledger.hold_state(position))
-
-    @router.get("/trial-balance", dependencies=guarded, response_model=api.TrialBalance)
-    async def trial_balance(ledger: Ledger, when: Annotated[TotalsAt, Query()]) -> Response:
-        """Sum every account per asset."""
-        return answer(await ledger.trial_balance(**dict(when)))
 
     @router.get("/verification", dependencies=guarded, response_model=api.Verification)
     async def verify(ledger: Ledger) -> Response:
@@ -325,3 +345,29 @@ def _add_records(router: APIRouter, require: Require, ledger: Any, slots: feed.S
         asked = await feed.asked(ledger, given, accept, last_event_id, slots)
         filters = chosen.model_dump(exclude={"after", "wait_ms"})
         return asked or answer(await ledger.records(**filters, metadata=metadata))
+
+
+def _add_balances(router: APIRouter, require: Require, ledger: Any) -> None:
+    guarded = [Depends(require("read"))]
+    Ledger = Annotated[LocalLedger, Depends(ledger)]  # noqa: N806 - a type
+
+    @router.get(
+        "/accounts/{address}/balance", dependencies=guarded, response_model=api.AccountBalance
+    )
+    async def read_balance(
+        ledger: Ledger, address: str, when: Annotated[BalanceAt, Query()]
+    ) -> Response:
+        """Balance now, at a position, at a past time, as of an effective time."""
+        return answer(await ledger.balance(address, **dict(when)))
+
+    @router.get("/accounts/{address}/statement", dependencies=guarded, response_model=api.Statement)
+    async def read_statement(
+        ledger: Ledger, address: str, chosen: Annotated[StatementOf, Query()]
+    ) -> Response:
+        """What was posted to an account in a period: opening, lines, closing."""
+        return answer(await ledger.statement(address, **dict(chosen)))
+
+    @router.get("/trial-balance", dependencies=guarded, response_model=api.TrialBalance)
+    async def trial_balance(ledger: Ledger, when: Annotated[BalanceAt, Query()]) -> Response:
+        """Sum every account per asset."""
+        return answer(await ledger.trial_balance(**dict(when)))

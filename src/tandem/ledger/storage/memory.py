@@ -6,7 +6,7 @@ stores is a fault of one of the queries.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from tandem.ledger.core.accounts import Account, parse_asset
@@ -19,7 +19,7 @@ from tandem.ledger.core.filters import (
     matches,
     terms,
 )
-from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.kinds import POSTING, RecordKind
 from tandem.ledger.core.merkle import Tile
 from tandem.ledger.core.parents import fold
 from tandem.ledger.core.records import ZERO, Balance, Record
@@ -30,13 +30,17 @@ from tandem.ledger.storage.port import (
     AssetTotals,
     BalanceRow,
     Conflict,
+    Displaced,
     DuplicateKey,
     Head,
     Loaded,
     LockedHead,
     RecordSlice,
+    StatementRow,
+    StatementSpan,
     StoredEntry,
     StoredRecord,
+    Window,
 )
 from tandem.ledger.storage.rows import KIND_CODES
 
@@ -53,6 +57,7 @@ class _Log:
         self.accounts: dict[str, Account] = {}
         self.entries: dict[str, list[StoredEntry]] = {}
         self.tiles: list[Tile] = []
+        self.displaced: list[Displaced] = []
 
     def append(self, write: Append) -> None:
         head = self.head
@@ -65,6 +70,7 @@ class _Log:
         for record, body in zip(write.records, write.bodies, strict=True):
             self._take(record, body)
         self.tiles.extend(write.tiles)
+        self.displaced.extend(write.displaced)
         self.head = write.after
 
     def _take(self, record: Record, body: str) -> None:
@@ -274,6 +280,64 @@ class MemoryStore:
             sums[account.asset] = AssetTotals(account.asset, so_far.accounts + 1, total)
         return at, [sums[asset] for asset in sorted(sums)]
 
+    async def displacement(self, ledger_id: int, address: str, window: Window) -> tuple[int, int]:
+        """What displaced entries add to an account's posted debits and credits at `middle`."""
+        log = self._log(ledger_id)
+        number = log.accounts[address].number
+        return _sums((row for row in log.displaced if row.account_number == number), window)
+
+    async def displaced_totals(
+        self, ledger_id: int, window: Window
+    ) -> Mapping[str, tuple[int, int]]:
+        """The same for all accounts, per asset; an asset without any is absent."""
+        log = self._log(ledger_id)
+        assets = {account.number: account.asset for account in log.accounts.values()}
+        by_asset: dict[str, list[Displaced]] = {}
+        for row in log.displaced:
+            by_asset.setdefault(assets[row.account_number], []).append(row)
+        return {asset: _sums(rows, window) for asset, rows in by_asset.items()}
+
+    async def statement(
+        self,
+        ledger_id: int,
+        address: str,
+        span: StatementSpan,
+        after: tuple[int, int, int],
+        limit: int,
+    ) -> Sequence[StatementRow]:
+        """Posted entries of an account after a place, in order of effective time or position."""
+        log = self._log(ledger_id)
+        rows: list[StatementRow] = []
+        for entry in log.entries[address]:
+            record = log.records[entry.position - 1]
+            effective_us = record.effective_us
+            if span.by_effective:
+                inside = span.from_us <= effective_us < span.until_us
+                inside = inside and entry.position <= span.known
+            else:
+                inside = span.first < entry.position <= span.last
+            if inside and entry.effect in POSTING:
+                rows.append(
+                    StatementRow(
+                        effective_us,
+                        entry.position,
+                        entry.leg,
+                        KIND_CODES[record.kind],
+                        record.recorded_at_us,
+                        entry.effect,
+                        entry.amount_minor,
+                    )
+                )
+        if span.by_effective:
+            return sorted(row for row in rows if row[:3] > after)[:limit]
+        return [row for row in rows if row[1:3] > after[1:]][:limit]
+
+    async def stored_displaced(
+        self, ledger_id: int, after: tuple[int, int, int], limit: int
+    ) -> Sequence[Displaced]:
+        """Displaced rows in order of account, position and leg, for verification."""
+        return [row for row in sorted(self._log(ledger_id).displaced) if row[:3] > after][:limit]
+
     async def stored_records(
         self, ledger_id: int, after: int, limit: int
     ) -> Sequence[StoredRecord]:
@@ -312,3 +376,12 @@ class MemoryStore:
             for term in terms(record.reference, record.metadata)
         )
         return rows[bisect_right(rows, after) :][:limit]
+
+
+def _sums(rows: Iterable[Displaced], window: Window) -> tuple[int, int]:
+    sums = [0, 0]
+    for row in rows:
+        late = row.position > window.middle
+        if row.position <= window.known and late == (row.effective_at_us <= window.effective_us):
+            sums[row.effect % 2 == 0] += row.amount_minor if late else -row.amount_minor
+    return sums[0], sums[1]

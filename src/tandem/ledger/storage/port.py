@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 from tandem.ledger.core.accounts import Account
 from tandem.ledger.core.expiry import Due
 from tandem.ledger.core.filters import AccountFilter, RecordFilter, Span
+from tandem.ledger.core.limits import NOTHING_CLOSED_US
 from tandem.ledger.core.merkle import Tile
 from tandem.ledger.core.records import Balance, Record
 
@@ -54,6 +55,18 @@ class Head(NamedTuple):
     recorded_at_us: int
     next_account_number: int
     frontier: bytes
+    closed_through_us: int = NOTHING_CLOSED_US
+
+
+class Displaced(NamedTuple):
+    """An entry that takes effect at another time than it was recorded at: its posted part."""
+
+    account_number: int
+    position: int
+    leg: int
+    effective_at_us: int
+    effect: int
+    amount_minor: int
 
 
 class Append(NamedTuple):
@@ -74,6 +87,7 @@ class Append(NamedTuple):
     updated: Sequence[Account]
     tiles: Sequence[Tile]
     annotated: Sequence[Record] = ()
+    displaced: Sequence[Displaced] = ()
 
 
 class Loaded(NamedTuple):
@@ -131,6 +145,47 @@ class Annotation(NamedTuple):
 
     term: str
     position: int
+
+
+class Window(NamedTuple):
+    """A reading by effective time: which entries count, as positions and a time.
+
+    Counted are entries up to `middle` that are effective by `effective_us`, and those after it,
+    up to `known`, that are effective by then all the same. `middle` is the last position that is
+    recorded by `effective_us`, and at most `known`.
+    """
+
+    middle: int
+    known: int
+    effective_us: int
+
+
+class StatementSpan(NamedTuple):
+    """What a statement covers.
+
+    By effective time: entries effective in [`from_us`, `until_us`) and recorded up to `known`.
+    Else: entries recorded after position `first` and up to position `last`. `first` and `last`
+    bound the entries that are effective when they are recorded in either case.
+    """
+
+    by_effective: bool
+    from_us: int
+    until_us: int
+    first: int
+    last: int
+    known: int
+
+
+class StatementRow(NamedTuple):
+    """A posted entry of a statement; its first three fields are its place in it."""
+
+    effective_us: int
+    position: int
+    leg: int
+    kind: int
+    recorded_at_us: int
+    effect: int
+    amount_minor: int
 
 
 class StoredEntry(NamedTuple):
@@ -254,6 +309,33 @@ class LedgerStore(Protocol):
 
     async def totals(self, ledger_id: int, position: int | None) -> tuple[int, list[AssetTotals]]:
         """Sums per asset as of a position (None: the last), and that position."""
+        ...
+
+    async def displacement(self, ledger_id: int, address: str, window: Window) -> tuple[int, int]:
+        """What displaced entries add to an account's posted debits and credits at `middle`."""
+        ...
+
+    async def displaced_totals(
+        self, ledger_id: int, window: Window
+    ) -> Mapping[str, tuple[int, int]]:
+        """The same for all accounts, per asset; an asset without any is absent."""
+        ...
+
+    async def statement(
+        self,
+        ledger_id: int,
+        address: str,
+        span: StatementSpan,
+        after: tuple[int, int, int],
+        limit: int,
+    ) -> Sequence[StatementRow]:
+        """Posted entries of an account after a place, in order of effective time or position."""
+        ...
+
+    async def stored_displaced(
+        self, ledger_id: int, after: tuple[int, int, int], limit: int
+    ) -> Sequence[Displaced]:
+        """Displaced rows in order of account, position and leg, for verification."""
         ...
 
     async def stored_records(

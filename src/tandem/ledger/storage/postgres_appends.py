@@ -105,7 +105,7 @@ class Appends:
 
 def _small(write: Append) -> bool:
     return len(write.records) <= SMALL_APPEND_RECORDS and not (
-        write.opened or write.updated or write.tiles
+        write.opened or write.updated or write.tiles or write.displaced
     )
 
 
@@ -140,6 +140,11 @@ def _write_rest(cursor: Cursor[TupleRow], write: Append) -> None:
         cursor.executemany(
             query("update_account"),
             [account_parameters(ledger_id, account) for account in write.updated],
+        )
+    if write.displaced:
+        cursor.executemany(
+            query("insert_displaced"),
+            [{"ledger_id": ledger_id, **row._asdict()} for row in write.displaced],
         )
     if write.tiles:
         cursor.executemany(

@@ -23,6 +23,7 @@ from tandem.ledger.storage.port import (
     StoredEntry,
     StoredRecord,
 )
+from tandem.ledger.storage.postgres_times import PostgresTimes
 from tandem.ledger.storage.queries import query
 from tandem.ledger.storage.rows import read_account, read_balance, read_head
 from tandem.platform.database import Pool
@@ -38,7 +39,7 @@ async def reading(pool: Pool) -> AsyncIterator[AsyncConnection[TupleRow]]:
         raise StorageUnavailable(str(error)) from error
 
 
-class PostgresReads:
+class PostgresReads(PostgresTimes):
     """Reads over a pool."""
 
     def __init__(self, pool: Pool, max_clock_skew_us: int) -> None:

@@ -23,7 +23,10 @@ KIND_CODES: Final[Mapping[RecordKind, int]] = {
     RecordKind.REVERSAL: 8,
     RecordKind.BATCH: 9,
     RecordKind.REFUSAL: 10,
+    RecordKind.CLOSE_PERIOD: 11,
 }
+
+KINDS: Final = {code: kind for kind, code in KIND_CODES.items()}
 
 
 _ENTRY_COLUMNS: Final = (
@@ -114,6 +117,7 @@ def head_parameters(write: Append) -> dict[str, Any]:
         "recorded_at_us": write.after.recorded_at_us,
         "next_account_no": write.after.next_account_number,
         "frontier": write.after.frontier,
+        "closed_through_us": write.after.closed_through_us,
     }
 
 
@@ -143,7 +147,7 @@ def asset_parameters(ledger_id: int, account: Account) -> dict[str, Any]:
 
 def read_head(row: Sequence[Any]) -> Head:
     """Read a head."""
-    return Head(row[0], row[1], row[2], row[3], row[4], bytes(row[5]))
+    return Head(row[0], row[1], row[2], row[3], row[4], bytes(row[5]), row[6])
 
 
 def read_account(row: Sequence[Any]) -> Account:

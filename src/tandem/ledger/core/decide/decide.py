@@ -6,6 +6,7 @@ from tandem.ledger.core.canonical import fingerprint, recorded_fingerprint
 from tandem.ledger.core.commands import (
     AtomicBatch,
     Capture,
+    ClosePeriod,
     Command,
     OpenAccount,
     PlaceHold,
@@ -16,6 +17,7 @@ from tandem.ledger.core.commands import (
     UpdateAccount,
 )
 from tandem.ledger.core.decide.accounts import opened, updated
+from tandem.ledger.core.decide.effective import closed_period, effective_at, too_early
 from tandem.ledger.core.decide.entries import Leg, settle
 from tandem.ledger.core.decide.holds import captured, expired, expires_by, held, released
 from tandem.ledger.core.decide.reversals import reversed_
@@ -84,6 +86,8 @@ def _records(state: State, command: SingleCommand, now_us: int) -> Record | Refu
     match command:
         case OpenAccount() | UpdateAccount():
             return _account(state, command, digest, now_us)
+        case ClosePeriod():
+            return closed_period(state, command, digest, now_us)
         case Post():
             raise AssertionError("posts are decided above")
         case _:
@@ -104,6 +108,9 @@ def _posted(state: State, command: Post, now_us: int) -> Record | Refusal:
     entries = settle(state, legs)
     if isinstance(entries, Refusal):
         return entries
+    refusal = too_early(state, command.effective_at_us)
+    if refusal is not None:
+        return refusal
     return Record(
         state.position + 1,
         now_us,
@@ -115,6 +122,7 @@ def _posted(state: State, command: Post, now_us: int) -> Record | Refusal:
         None,
         command.reference,
         command.metadata,
+        effective_at_us=command.effective_at_us,
     )
 
 
@@ -137,6 +145,7 @@ def _linked(
     now_us: int,
 ) -> Record | Refusal:
     parent: int | None = None
+    effective_at_us: int | None = None
     entries: tuple[Entry, ...] | Refusal
     match command:
         case PlaceHold():
@@ -152,6 +161,11 @@ def _linked(
             entries = reversed_(state, command)
     if isinstance(entries, Refusal):
         return entries
+    if isinstance(command, Capture | Reverse):
+        effective_at_us = effective_at(state, command)
+        refusal = too_early(state, effective_at_us)
+        if refusal is not None:
+            return refusal
     return Record(
         state.position + 1,
         now_us,
@@ -166,6 +180,7 @@ def _linked(
         getattr(command, "capture_limit_minor", None),
         getattr(command, "final", False),
         getattr(command, "override_limits", False),
+        effective_at_us=effective_at_us,
     )
 
 

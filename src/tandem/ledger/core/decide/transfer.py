@@ -25,7 +25,7 @@ _CREDIT: Final = Direction.CREDIT
 _POST_DEBIT: Final = Effect.POST_DEBIT
 _POST_CREDIT: Final = Effect.POST_CREDIT
 _TRANSACTION: Final = RecordKind.TRANSACTION
-_REST: Final = (None, None, False, False, None, None, None)
+_REST: Final = (None, None, False, False, None, None, None, None, None)
 _HEAD: Final = f'{{"v":{FORMAT_VERSION},"position":'
 # A named tuple's own constructor is a Python call.
 _new: Final = tuple.__new__
@@ -53,7 +53,7 @@ def write_transfers(
     for command in commands[: last_us - now_us]:
         if type(command) is not Post or not _is_plain(command):
             break
-        key, entries, _, metadata = command
+        key, entries, _, metadata, _ = command
         if key is None or key in keys:
             break
         (debited, _, amount_minor, _), (credited, _, _, _) = entries
@@ -96,8 +96,10 @@ def write_transfers(
 
 def _is_plain(command: Post) -> bool:
     """Tell whether it is a debit and a credit of one amount, with nothing to them but a key."""
-    _, entries, reference, metadata = command
-    if reference is not None or metadata or len(entries) != 2:  # noqa: PLR2004 - double entry
+    _, entries, reference, metadata, effective_at_us = command
+    if reference is not None or metadata or effective_at_us is not None:
+        return False
+    if len(entries) != 2:  # noqa: PLR2004 - double entry
         return False
     (debited, side, amount_minor, asset), (credited, other, same, other_asset) = entries
     return (

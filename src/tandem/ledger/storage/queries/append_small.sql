@@ -7,7 +7,8 @@ WITH clock AS MATERIALIZED (
     SET seq = %(seq)s,
         recorded_at_us = %(recorded_at_us)s,
         next_account_no = %(next_account_no)s,
-        frontier = %(frontier)s
+        frontier = %(frontier)s,
+        closed_through_us = %(closed_through_us)s
     FROM clock
     WHERE clock.near
         AND ledger_id = %(ledger_id)s

@@ -1,4 +1,5 @@
-SELECT ledger_id, name, seq, recorded_at_us, next_account_no, frontier
+SELECT ledger_id, name, seq, recorded_at_us, next_account_no, frontier,
+    closed_through_us
 FROM ledger.head
 WHERE name = %(name)s
 FOR UPDATE
