@@ -1,4 +1,4 @@
-"""The SDK over HTTP: `LedgerClient` (async) and `SyncLedgerClient`, each an `api.Ledger` in shape."""
+"""The SDK over HTTP: `LedgerClient` (async) and `SyncLedgerClient`, each an `api.Ledger`."""
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from functools import wraps
