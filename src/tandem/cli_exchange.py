@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -14,12 +14,21 @@ from tandem.platform.errors import PlatformError
 
 if TYPE_CHECKING:
     from tandem.ledger.api import Ledger
+    from tandem.ledger.exchange.exporting import Format
     from tandem.ledger.exchange.importing import Summary
     from tandem.platform.config import Settings
 
 _EXIT_REFUSED = 1
 _KEY_VARIABLE = "TANDEM_KEY"
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_EXPORT_FORMATS = {
+    **_FORMATS,
+    ".parquet": "parquet",
+    ".beancount": "beancount",
+    ".bean": "beancount",
+    ".hledger": "hledger",
+    ".journal": "hledger",
+}
 
 LedgerName = Annotated[str | None, typer.Option(help="The ledger (main).")]
 DataDirectory = Annotated[
@@ -59,6 +68,26 @@ def register(app: typer.Typer, settings: Callable[..., "Settings"], run: Run) ->
         typer.echo(_told(summary, importing.report_path, check=check))
         if summary.refused:
             raise typer.Exit(_EXIT_REFUSED)
+
+    @app.command("export")
+    def export_file(
+        file: Annotated[str, typer.Argument(help="What to write; - is standard output.")],
+        format_: Annotated[
+            str | None,
+            typer.Option(
+                "--format", help="jsonl, csv, parquet, beancount or hledger; else by suffix."
+            ),
+        ] = None,
+        at: Annotated[int | None, typer.Option(min=1, help="Up to this position (all).")] = None,
+        url: Url = None,
+        ledger: LedgerName = None,
+        data_directory: DataDirectory = None,
+    ) -> None:
+        """Export the log up to one position; the file appears when it is whole."""
+        chosen = settings(data_directory=data_directory, ledger=ledger)
+        exported = _export_format(file, format_)
+        position = run(_export(_Place(chosen, url), chosen.ledger, file, exported, at))
+        typer.echo(f"{chosen.ledger}: {position:,} records as {exported}", err=file == "-")
 
 
 class _Place:
@@ -162,6 +191,37 @@ class _Import:
             report.close()
 
 
+async def _export(
+    place: _Place, ledger_name: str, file: str, format_: "Format", at: int | None
+) -> int:
+    from tandem.ledger.exchange.exporting import export, make_encoder
+    from tandem.ledger.exchange.files import open_output
+
+    try:
+        async with place.open(create=False) as ledger:
+            with open_output(file) as sink, _progress(None, "records") as advance:
+                return await export(
+                    ledger,
+                    lambda position: make_encoder(format_, sink, ledger_name, position),
+                    at,
+                    advance,
+                )
+    except OSError as error:
+        raise PlatformError(f"{error.filename or file}: {error.strerror}") from error
+
+
+def _export_format(file: str, given: str | None) -> "Format":
+    from tandem.ledger.exchange.exporting import Format
+
+    try:
+        found = Format(given or _EXPORT_FORMATS.get(Path(file).suffix.lower()) or "")
+    except ValueError:
+        raise typer.BadParameter(f"say --format, one of {', '.join(Format)}") from None
+    if found is Format.PARQUET and file == "-":
+        raise typer.BadParameter("parquet goes to a file")
+    return found
+
+
 def _format(file: str, given: str | None) -> str:
     found = given or _FORMATS.get(Path(file).suffix.lower())
     if found not in ("csv", "jsonl"):
@@ -169,11 +229,22 @@ def _format(file: str, given: str | None) -> str:
     return found
 
 
+class _Advance(Protocol):
+    def __call__(self, done: int, total: int | None = None, /) -> None: ...
+
+
+def _advance_nothing(_done: int, _total: int | None = None, /) -> None:
+    return
+
+
 @contextmanager
-def _progress(total: int | None, unit: str = "bytes") -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error where that is a terminal; gives what moves it on."""
+def _progress(total: int | None, unit: str = "bytes") -> Iterator["_Advance"]:
+    """Show a bar on standard error where that is a terminal.
+
+    Gives what moves it on: by so much, of a total, where that is known only then.
+    """
     if not sys.stderr.isatty():
-        yield lambda _done: None
+        yield _advance_nothing
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -185,7 +256,11 @@ def _progress(total: int | None, unit: str = "bytes") -> Iterator[Callable[[int]
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
-        yield lambda done: bar.advance(task, done)
+
+        def advance(done: int, total: int | None = None) -> None:
+            bar.update(task, advance=done, total=total)
+
+        yield advance
 
 
 def _told(summary: "Summary", report: Path, *, check: bool) -> str:

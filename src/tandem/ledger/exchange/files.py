@@ -85,3 +85,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def open_output(name: str) -> Iterator[BinaryIO]:
+    """Open what an export writes: standard output (`-`), or a file that is replaced as a whole."""
+    if name == STANDARD:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with replacing(Path(name)) as file:
+        yield file
