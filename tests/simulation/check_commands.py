@@ -19,6 +19,17 @@ _KINDS = {
     "Release": "release",
     "Reverse": "reversal",
 }
+# Which commands a refusal may answer, where not any.
+_ANSWERS = {
+    "account_exists": ("OpenAccount",),
+    "account_not_empty": ("UpdateAccount",),
+    "hold_not_found": ("Capture", "Release"),
+    "hold_not_open": ("Capture", "Release"),
+    "capture_exceeds_hold": ("Capture", "Release"),
+    "transaction_not_found": ("Reverse",),
+    "already_reversed": ("Reverse",),
+    "reversal_exceeds_original": ("Reverse",),
+}
 _LIMITED = ("insufficient_funds", "limit_exceeded")
 
 
@@ -75,11 +86,27 @@ def _part(command: Any, record: dict[str, Any], log: Log) -> Iterator[str]:
     if record["parent"] != parent:
         yield f"it is of {record['parent']}, not {parent}"
         return
-    effects = {"capture": (1, 5), "release": (7,), "reversal": (1,)}[kind]
+    yield from _how_much(command, record, parent, log)
+    if getattr(command, "final", False) != record.get("final", False):
+        yield "final was not kept"
+    if getattr(command, "override_limits", False) != record.get("override_limits", False):
+        yield "override_limits was not kept"
+
+
+def _how_much(command: Any, record: dict[str, Any], parent: int, log: Log) -> Iterator[str]:
+    kind, entries = record["kind"], record.get("entries", ())
     if command.amount_minor is not None:
+        effects = {"capture": (1, 5), "release": (7,), "reversal": (1,)}[kind]
         done = sum(entry[2] for entry in entries if entry[1] in effects)
         if done != command.amount_minor:
             yield f"{command.amount_minor} was asked, {done} was done"
+    elif command.entries is not None:
+        asked = [
+            [one.address, one.direction == "debit", one.amount_minor] for one in command.entries
+        ]
+        taken = [[address, effect % 2 == 1, amount] for address, effect, amount, *_ in entries]
+        if sorted(asked) != sorted(taken):
+            yield f"{asked} was asked, {taken} was done"
     elif kind == "reversal":
         if any(log.posted[parent].values()) and _is_last(record, parent, log):
             yield "all was asked, and something is left"
@@ -87,10 +114,6 @@ def _part(command: Any, record: dict[str, Any], log: Log) -> Iterator[str]:
         state = log.holds[parent].at(record["position"])
         if state is not None and any(state[2].values()):
             yield "all was asked, and something is left"
-    if getattr(command, "final", False) != record.get("final", False):
-        yield "final was not kept"
-    if getattr(command, "override_limits", False) != record.get("override_limits", False):
-        yield "override_limits was not kept"
 
 
 def _is_last(record: dict[str, Any], parent: int, log: Log) -> bool:
@@ -139,6 +162,9 @@ def check_refusal(operation: Operation, record: dict[str, Any], log: Log) -> Ite
     if operation.atomic:
         return
     code, command = record["refusal"]["code"], operation.commands[0]
+    if type(command).__name__ not in _ANSWERS.get(code, _KINDS):
+        yield f"{code} is no answer to it"
+        return
     due = _due_of_account(code, command, record, log) and _due_of_parent(code, command, record, log)
     if not due:
         yield f"at {record['position']} it was refused {code} without a reason"

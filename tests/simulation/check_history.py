@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from tests.simulation.check_commands import check_effect, check_refusal
 from tests.simulation.check_log import Log, Totals, available, balance
+from tests.simulation.clients import PAGE
 from tests.simulation.history import History, Operation, Read, Told
 
 _REUSED: Final = "idempotency_key_reused"
@@ -54,7 +55,7 @@ def _may_own(operation: Operation, record: dict[str, Any], log: Log) -> bool:
     if any(told.code == _REUSED for told in operation.told):
         return False
     if record["kind"] == "refusal":
-        return True
+        return not list(check_refusal(operation, record, log))
     return not list(check_effect(operation, record, log))
 
 
@@ -173,15 +174,23 @@ def _read(read: Read, log: Log, acknowledged: _Acknowledged) -> Iterator[str]:
         case "totals":
             yield from _totals(read, log, low, high)
         case "record":
-            if read.answer.position != read.subject or read.subject > high:
-                yield f"it has position {read.answer.position}"
-            said = [(e.account, e.amount_minor) for e in read.answer.entries]
-            record = log.records[read.subject - 1]
-            if said != [(entry[0], entry[2]) for entry in record.get("entries", ())]:
-                yield "its entries are not those of the log"
+            yield from _record(read, log, high)
+        case "oldest" | "newest":
+            if not any(_page_is(read, log, position) for position in range(low, high + 1)):
+                yield f"it never was {read.answer}"
         case "hold":
             if not any(_hold_is(read, log, position) for position in range(low, high + 1)):
                 yield f"it never stood as {read.answer.status}, {read.answer.remaining_minor} left"
+
+
+def _record(read: Read, log: Log, high: int) -> Iterator[str]:
+    if read.answer.position != read.subject or read.subject > high:
+        yield f"it has position {read.answer.position}"
+        return
+    said = [(entry.account, entry.amount_minor) for entry in read.answer.entries]
+    record = log.records[read.subject - 1]
+    if said != [(entry[0], entry[2]) for entry in record.get("entries", ())]:
+        yield "its entries are not those of the log"
 
 
 def _refused(read: Read, log: Log, low: int) -> Iterator[str]:
@@ -270,16 +279,27 @@ def _totals(read: Read, log: Log, low: int, high: int) -> Iterator[str]:
         yield f"it says {said}, not {expected}"
 
 
+def _page_is(read: Read, log: Log, position: int) -> bool:
+    """Whether a page of an account's records was the first, or the last, up to a position."""
+    listed = [since for since, _ in log.totals.get(read.subject, ()) if since <= position]
+    # The opening of an account has no entries; several entries of one record are one line.
+    positions = [since for since in dict.fromkeys(listed) if log.records[since - 1].get("entries")]
+    page = positions[::-1] if read.kind == "newest" else positions
+    return bool(page[:PAGE] == read.answer)
+
+
 def _hold_is(read: Read, log: Log, position: int) -> bool:
     hold = log.holds.get(read.subject)
     state = None if hold is None else hold.at(position)
     if hold is None or state is None:
         return False
     status, captured, remaining = state
-    if status == "open" and hold.expires_at_us is not None and hold.expires_at_us <= read.clock_us:
-        status = "expired"
     left = sum(amount for (_, debit), amount in remaining.items() if debit)
-    answer = read.answer
-    if (answer.status, answer.captured_minor) != (status, captured):
-        return False
-    return bool(answer.remaining_minor in ((left, 0) if status == "expired" else (left,)))
+    seen = read.answer.status, read.answer.captured_minor, read.answer.remaining_minor
+    # An open hold may expire while it is being read; then nothing remains of it.
+    expires_us = hold.expires_at_us if status == "open" else None
+    as_written = expires_us is None or expires_us > read.clock_us
+    by_time = expires_us is not None and expires_us <= read.clock_after_us
+    return (as_written and seen == (status, captured, left)) or (
+        by_time and seen == ("expired", captured, 0)
+    )

@@ -1,7 +1,7 @@
 """Clients: each asks, waits, gives up, asks again with the same key, and notes what it was told."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,7 +16,18 @@ from tandem.ledger.times import from_us, to_us
 
 _TRANSIENT: Final = frozenset({api.RefusalCode.UNAVAILABLE, api.RefusalCode.OVERLOADED})
 _REVERSIBLE: Final = frozenset({"transaction", "capture", "reversal"})
-_READS: Final = ("balance", "balance", "balance at", "balance at time", "hold", "record", "totals")
+_READS: Final = (
+    "balance",
+    "balance",
+    "balance at",
+    "balance at time",
+    "hold",
+    "record",
+    "totals",
+    "oldest",
+    "newest",
+)
+PAGE: Final = 5
 
 
 class Client:
@@ -155,13 +166,13 @@ class Client:
             at = self._chance.randint(1, max(1, world.log_length))
         began = world.history.tick()
 
-        async def ask(ledger: LocalLedger, clock: Any) -> tuple[int, Any]:
-            return clock(), await _look(ledger, kind, subject, at)
+        async def ask(ledger: LocalLedger, clock: Callable[[], int]) -> tuple[int, Any, int]:
+            return clock(), await _look(ledger, kind, subject, at), clock()
 
         code: str | None = None
-        clock_us, answer = 0, None
+        clock_us, answer, clock_after_us = 0, None, 0
         try:
-            clock_us, answer = await process.call(ask)
+            clock_us, answer, clock_after_us = await process.call(ask)
         except api.Refused as refused:
             code = refused.code.value
         except Gone as gone:
@@ -171,25 +182,35 @@ class Client:
         world.trace(f"{self.name} reads {kind} {subject} {at}: {code or answer}")
         if code not in _TRANSIENT:
             world.history.reads.append(
-                Read(kind, subject, at, began, event, clock_us, world.log_length, answer, code)
+                Read(
+                    kind,
+                    subject,
+                    at,
+                    began,
+                    event,
+                    clock_us,
+                    clock_after_us,
+                    world.log_length,
+                    answer,
+                    code,
+                )  # fmt: skip
             )
 
 
 async def _look(ledger: LocalLedger, kind: str, subject: Any, at: int | None) -> Any:
-    match kind:
-        case "balance":
-            return await ledger.balance(subject)
-        case "balance at":
-            return await ledger.balance(subject, at_position=at)
-        case "balance at time":
-            assert at is not None
-            return await ledger.balance(subject, at_time=from_us(at))
-        case "hold":
-            return await ledger.hold_state(subject)
-        case "record":
-            return await ledger.transaction(subject)
-        case _:
-            return await ledger.trial_balance(at_position=at)
+    if kind.startswith("balance"):
+        time = from_us(at) if at is not None and kind == "balance at time" else None
+        position = at if kind == "balance at" else None
+        return await ledger.balance(subject, at_position=position, at_time=time)
+    if kind in ("oldest", "newest"):
+        newest = kind == "newest"
+        page = await ledger.records(account=subject, newest_first=newest, limit=PAGE)
+        return [record.position for record in page.items]
+    if kind == "hold":
+        return await ledger.hold_state(subject)
+    if kind == "record":
+        return await ledger.transaction(subject)
+    return await ledger.trial_balance(at_position=at)
 
 
 type _Answer = api.Record | list[api.Receipt] | api.Receipt | api.Refused

@@ -158,6 +158,11 @@ class Drawer:
 
     def _release(self, key: str | None) -> SingleCommand:
         hold = self._known.pick(self._chance, self._known.holds)
+        if self._chance.random() < 0.2:
+            debited, credited = self._two()
+            named = self._chance.randint(1, 30)
+            part = [api.debit(debited.address, named), api.credit(credited.address, named)]
+            return commands.release(hold, entries=part, idempotency_key=key)
         return commands.release(hold, amount_minor=self._part(), idempotency_key=key)
 
     def _reverse(self, key: str | None) -> SingleCommand:

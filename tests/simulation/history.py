@@ -45,6 +45,7 @@ class Operation:
 class Read(NamedTuple):
     """A read and its answer. `clock_us` is the time by the clock of the process that read.
 
+    `clock_after_us` is that when it had the answer.
     `log_length` is how many records there were when the answer came.
     """
 
@@ -54,6 +55,7 @@ class Read(NamedTuple):
     began: int
     event: int
     clock_us: int
+    clock_after_us: int
     log_length: int
     answer: Any
     code: str | None

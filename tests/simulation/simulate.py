@@ -82,7 +82,8 @@ async def _run(world: World, seed: int) -> list[str]:
     for process in world.processes:
         await process.stop()
     await world.database.idle()
-    await world.loop.pass_us(0)
+    await world.loop.pass_us(1_000_000)
+    findings += [f"{one.name} left tasks over" for one in world.processes if one.left_over]
     world.trace(f"the log has {world.log_length} records")
     log = read_log(world.bodies)
     findings += log.findings + check_history(world.history, log)

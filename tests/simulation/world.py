@@ -114,6 +114,7 @@ class Process:
         self.unreachable_until_us = 0
         self.stalled_until_us = 0
         self._world = world
+        self._lives: list[Tasks] = []
         self._tasks: Tasks = {}
         self._died: asyncio.Future[None] | None = None
         self._service: LedgerService | None = None
@@ -127,6 +128,7 @@ class Process:
         self._service = LedgerService(cast("LedgerStore", store), self.clock_us)
         self._died = world.loop.create_future()
         self._tasks = {}
+        self._lives.append(self._tasks)
 
     def crash(self) -> None:
         """Die at once: no task goes on, nobody hears of anything any more."""
@@ -146,8 +148,8 @@ class Process:
 
     @property
     def left_over(self) -> int:
-        """How many tasks live."""
-        return len(self._tasks)
+        """How many tasks live that should not, once the process is stopped."""
+        return sum(map(len, self._lives))
 
     # -- what lies around it -------------------------------------------------------------------
 
