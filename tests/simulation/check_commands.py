@@ -81,7 +81,7 @@ def _entries(command: Any, record: dict[str, Any]) -> Iterator[str]:
 
 
 def _part(command: Any, record: dict[str, Any], log: Log) -> Iterator[str]:
-    kind, entries = record["kind"], record.get("entries", ())
+    kind = record["kind"]
     parent = command.transaction if kind == "reversal" else command.hold
     if record["parent"] != parent:
         yield f"it is of {record['parent']}, not {parent}"

@@ -193,7 +193,7 @@ class Client:
                     world.log_length,
                     answer,
                     code,
-                )  # fmt: skip
+                )
             )
 
 

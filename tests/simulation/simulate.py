@@ -20,7 +20,7 @@ from tests.simulation.world import LEDGER, World
 from tandem.ledger.verify import verify
 
 # After the storm everything is answered within this much virtual time.
-CALM_US: Final = 120_000_000
+CALM_US: Final = 60_000_000
 MAX_FINDINGS: Final = 20
 
 
