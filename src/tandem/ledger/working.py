@@ -60,6 +60,7 @@ class Batch:
         self.annotated: list[Record] = []
         self.crashed = False  # whether a decision did
         self.displaced: list[Displaced] = []
+        self.passed: list[Due] = []  # holds that were taken out of the queue meanwhile
         self.sealed: Append | None = None
 
     @property
@@ -188,10 +189,9 @@ class WorkingCopy:
                 self._forget(record)
                 if record.key is not None:
                     self.state.keys.pop(record.key, None)
-                if record.kind is RecordKind.EXPIRY:
-                    assert record.parent is not None
-                    assert record.expires_at_us is not None
-                    self.expiry.add(Due(record.expires_at_us, record.parent))
+            for due in batch.passed:
+                # Written down as expired, or found ended by a record that is not to be.
+                self.expiry.add(due)
         self._flying.clear()
         self._learned = 0
 
@@ -288,11 +288,12 @@ class WorkingCopy:
             now_us = max(now_us, self.state.recorded_at_us + 1)
 
     def _expire_next(self, batch: Batch, now_us: int) -> None:
-        position = self.expiry.peek(now_us)
-        if position is None:
+        expires_at_us, position = self.expiry.next_us(), self.expiry.peek(now_us)
+        if position is None or expires_at_us is None:
             return
         record = expire(self.state, position, now_us)
         self.expiry.pop(now_us)
+        batch.passed.append(Due(expires_at_us, position))
         if record is not None:
             self._take(batch, record)
 

@@ -243,3 +243,26 @@ async def test_a_strayed_clock_writes_nothing(
         record = await fund(ledger, "wallets:a", 5, "key")
         assert (record.replayed, record.position) == (False, USUAL_RECORDS + 1)
         assert (await ledger.verify()).holds
+
+
+async def test_a_hold_that_expired_behind_a_failed_release_is_swept(
+    gated: LocalLedger, store: GatedStore, clock: VirtualClock
+) -> None:
+    """Its release made it no longer due; when that is not written, it is due again."""
+    hold = await gated.hold(
+        [api.debit("wallets:a", 10), api.credit("wallets:b", 10)],
+        expires_at=clock.after(60),
+        idempotency_key="hold",
+    )
+    store.appends.clear()
+    store.failures = 1
+    release = started(gated.release(hold.position, idempotency_key="release"))
+    await quiet()
+    clock.move(60)
+    other = started(spend(gated, 1, "other"))
+    await quiet()
+    store.appends.set()
+    refused_release, _ = await answers_of([release, other])
+    assert isinstance(refused_release, api.Refused)
+    assert refused_release.refusal.hold_status == "expired"
+    assert (await spend(gated, 999, "all")).kind == "transaction"
