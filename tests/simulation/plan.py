@@ -82,7 +82,6 @@ _BOUNDS: Final[tuple[tuple[tuple[ModuleType, ...], str, tuple[int, ...]], ...]] 
     ((working,), "CACHED_KEYS", (0, 5)),
     ((working,), "MAX_FOLLOWED_RECORDS", (0, 3)),
     ((working,), "DECIDE_CHUNK_COMMANDS", (1, 2)),
-    ((working, expiry), "EXPIRY_WINDOW_HOLDS", (1, 3)),
     ((working,), "EXPIRY_LOOKAHEAD_US", (0, 20_000)),
     ((writer,), "PROMPT_WEIGHT", (1, 3)),
     ((writer,), "MAX_WEIGHT_PER_APPEND", (2, 6)),
@@ -141,4 +140,10 @@ def _bounds(chance: random.Random) -> tuple[tuple[ModuleType, str, int], ...]:
         size = chance.choice(small)
         if chance.random() < share:
             drawn += [(module, name, size) for module in modules]
+    if chance.random() < share:
+        # A window is larger than what is loaded at once, or it would never end.
+        at_once = chance.choice((1, 2))
+        drawn += [(module, "EXPIRY_WINDOW_HOLDS", 2 * at_once + 1) for module in (working, expiry)]
+        drawn.append((working, "MAX_EXPIRIES_PER_APPEND", at_once))
+        drawn.append((working, "_LOADED_EXPIRIES", 2 * at_once))
     return tuple(drawn)
