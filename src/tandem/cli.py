@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from tandem import cli_exchange
+from tandem.cli_log import add_commands
 from tandem.platform.errors import PlatformError, SettingsError
 from tandem.platform.processes import end_process
 
@@ -208,6 +209,8 @@ def _fail(error: Exception, exit_code: int) -> NoReturn:
     typer.echo(f"tandem: {error}", err=True)
     end_process(exit_code)
 
+
+add_commands(ledger_app, _settings)
 
 if __name__ == "__main__":
     main()

@@ -21,6 +21,7 @@ from pydantic import AnyHttpUrl
 
 from tandem.ledger import http as ledger_http
 from tandem.ledger.embedded import open_service
+from tandem.ledger.signing import KEY_FILE, Signer, ensure_signer, read_signer
 from tandem.platform.auth import ApiKeys, Permission, create_require, migrate_auth
 from tandem.platform.auth.api_keys import ROLE as KEYS_ROLE
 from tandem.platform.config import Settings
@@ -55,6 +56,18 @@ async def open_database(settings: Settings) -> AsyncIterator[str]:
         return
     async with EmbeddedPostgres(settings.postgres_directory) as server:
         yield server.uri("postgres")
+
+
+def open_signer(settings: Settings) -> Signer | None:
+    """Read the key that signs checkpoints: the one that is set, or the data directory's own.
+
+    None for another database without a key: a key of this machine alone is not the database's.
+    """
+    if settings.signing_key is not None:
+        return read_signer(settings.signing_key)
+    if settings.database_url is not None:
+        return None
+    return ensure_signer(settings.data_directory / KEY_FILE)
 
 
 @asynccontextmanager
@@ -95,7 +108,9 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
             metrics_dependencies=[Depends(require(Permission.READ))],
         )
 
-        ledgers = await stack.enter_async_context(open_service(conninfo))
+        ledgers = await stack.enter_async_context(
+            open_service(conninfo, signer=open_signer(settings))
+        )
         await ledgers.create_ledger(settings.ledger)
         ledger_http.install(api)
         api.include_router(ledger_http.create_router(ledgers, require))

@@ -31,7 +31,9 @@ _WRITES: Final[list[tuple[str, str, dict[str, Any]]]] = [
 ]
 _READS: Final = [
     "/accounts", "/accounts/cash", "/accounts/cash/balance", "/records", "/records/1",
-    "/holds/1", "/trial-balance", "/verification",
+    "/holds/1", "/trial-balance", "/verification", "/log/key", "/log/checkpoint",
+    "/log/tile/0/000.p/1", "/log/tile/entries/000.p/1", "/log/proof/inclusion?position=1",
+    "/log/proof/consistency?first_size=1", "/accounts/cash/balance/proof",
 ]  # fmt: skip
 
 

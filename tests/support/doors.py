@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from psycopg import sql
@@ -28,6 +30,7 @@ from tandem.ledger.core.commands import OpenAccount
 from tandem.ledger.core.refusals import HTTP_STATUS
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
+from tandem.ledger.signing import KEY_FILE, Signer, ensure_signer
 from tandem.ledger.storage.memory import MemoryStore
 from tandem.ledger.storage.postgres import PostgresStore, open_store
 from tandem.platform.auth import ApiKeys, Permission
@@ -41,6 +44,7 @@ from tandem.server import open_application
 
 _TIMEOUT_S = 30.0
 ANY_SKEW_US = 2**62
+SIGNER = Signer(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 _MANY_LEDGERS = 100_000
 
 STORES = ("memory", "postgres")
@@ -80,7 +84,7 @@ async def in_process(
     store: MemoryStore | PostgresStore, clock: VirtualClock, name: str | None = None
 ) -> AsyncIterator[LocalLedger]:
     """Open a ledger over a store; another one of the same name is another process's writer."""
-    ledgers = LedgerService(store, clock)
+    ledgers = LedgerService(store, clock, SIGNER)
     try:
         yield await ledgers.create_ledger(name or fresh_name())
     finally:
@@ -107,18 +111,22 @@ class LedgerServer:
 
 
 @pytest.fixture(scope="session")
-async def ledger_server(ledger_database: str) -> AsyncIterator[LedgerServer]:
+async def ledger_server(
+    ledger_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[LedgerServer]:
     """The application as `tandem serve` puts it together, on a real socket."""
     with pytest.MonkeyPatch.context() as patch:
         # A ledger for each test of a whole run is more than one server is meant for.
         patch.setattr(service, "MAX_LEDGERS_PER_PROCESS", _MANY_LEDGERS)
-        async with _served(ledger_database) as server:
+        signing_key = tmp_path_factory.mktemp("keys") / KEY_FILE
+        ensure_signer(signing_key)
+        async with _served(ledger_database, signing_key) as server:
             yield server
 
 
 @asynccontextmanager
-async def _served(ledger_database: str) -> AsyncIterator[LedgerServer]:
-    settings = Settings(database_url=ledger_database, ledger=fresh_name())
+async def _served(ledger_database: str, signing_key: Path) -> AsyncIterator[LedgerServer]:
+    settings = Settings(database_url=ledger_database, ledger=fresh_name(), signing_key=signing_key)
     async with (
         open_application(settings) as application,
         HttpServer(application.api, host="127.0.0.1", port=0) as server,

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import PlainSerializer
 
+from tandem.ledger.api_log import BalanceProof, ConsistencyProof, InclusionProof, LogApi
 from tandem.ledger.core.accounts import AccountClass, AccountStatus
 from tandem.ledger.core.commands import Original, SingleCommand
 from tandem.ledger.core.kinds import BatchMode, Direction, HoldStatus, RecordKind, TimeBasis
@@ -23,11 +24,14 @@ __all__ = [
     "AccountClass",
     "AccountPage",
     "AccountStatus",
+    "BalanceProof",
     "BatchMode",
+    "ConsistencyProof",
     "Direction",
     "Entry",
     "Hold",
     "HoldStatus",
+    "InclusionProof",
     "Ledger",
     "Original",
     "PostedEntry",
@@ -276,7 +280,7 @@ class Verification:
         return not self.faults
 
 
-class Ledger(Protocol):
+class Ledger(LogApi, Protocol):
     """A ledger, in process or over HTTP. Commands raise `Refused`; see each refusal's code."""
 
     async def open_account(

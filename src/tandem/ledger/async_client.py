@@ -25,6 +25,7 @@ from pydantic import TypeAdapter
 
 from tandem.ledger import api
 from tandem.ledger.api import Entry, Record, Refusal, RefusalCode, Refused
+from tandem.ledger.client_log import ClientLog
 from tandem.ledger.core import intake
 from tandem.ledger.core.commands import SingleCommand
 from tandem.ledger.core.kinds import BatchMode
@@ -52,7 +53,7 @@ _VERIFICATION: Final = TypeAdapter(api.Verification)
 _RECEIPTS: Final = TypeAdapter(dict[str, list[api.Receipt]])
 
 
-class LedgerClient:
+class LedgerClient(ClientLog):
     """One ledger of a Tandem server. An asynchronous context manager."""
 
     def __init__(
@@ -458,8 +459,10 @@ class LedgerClient:
         return _marked(record) if "Idempotency-Replayed" in answer.headers else record
 
     async def _read[T](self, adapter: TypeAdapter[T], path: str, query: dict[str, Any]) -> T:
-        answer = await self._send("GET", self._path + path, None, query=query)
-        return adapter.validate_json(answer.content)
+        return adapter.validate_json((await self._get(path, query)).content)
+
+    async def _get(self, path: str, query: dict[str, Any]) -> httpx2.Response:
+        return await self._send("GET", self._path + path, None, query=query)
 
     async def _send(
         self,

@@ -9,6 +9,7 @@ from typing import Final
 
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
+from tandem.ledger.signing import KEY_FILE, Signer, ensure_signer, read_signer
 from tandem.ledger.storage.postgres import open_store
 from tandem.platform.database import migrate
 from tandem.platform.embedded import EmbeddedPostgres
@@ -23,12 +24,16 @@ def now_us() -> int:
 
 @asynccontextmanager
 async def open_service(
-    conninfo: str, *, clock: Callable[[], int] = now_us, **options: int
+    conninfo: str,
+    *,
+    clock: Callable[[], int] = now_us,
+    signer: Signer | None = None,
+    **options: int,
 ) -> AsyncIterator[LedgerService]:
     """Bring the schema up to date and serve the ledgers of a database. Drains on the way out."""
     await asyncio.to_thread(migrate, conninfo, "tandem.ledger.storage:migrations", "ledger")
     async with open_store(conninfo, **options) as store:
-        service = LedgerService(store, clock)
+        service = LedgerService(store, clock, signer)
         try:
             yield service
         finally:
@@ -37,20 +42,29 @@ async def open_service(
 
 @asynccontextmanager
 async def open_ledger(
-    location: str | Path, *, name: str = "main", clock: Callable[[], int] = now_us
+    location: str | Path,
+    *,
+    name: str = "main",
+    clock: Callable[[], int] = now_us,
+    signing_key: Path | None = None,
 ) -> AsyncIterator[LocalLedger]:
     """Open a ledger (made where missing) in this process.
 
     `location` is a directory, which gets an embedded PostgreSQL of its own, or the URL of a
-    database: `postgresql://…`.
+    database: `postgresql://…`. `signing_key` is the file of the key that signs checkpoints; a
+    directory has one of its own, a database none.
     """
     async with AsyncExitStack() as stack:
+        signer = None if signing_key is None else read_signer(signing_key)
         if _is_url(location):
             conninfo = str(location)
         else:
             server = await stack.enter_async_context(_embedded(location))
             conninfo = server.uri("postgres")
-        service = await stack.enter_async_context(open_service(conninfo, clock=clock))
+            signer = signer or ensure_signer(Path(location) / KEY_FILE)
+        service = await stack.enter_async_context(
+            open_service(conninfo, clock=clock, signer=signer)
+        )
         yield await service.create_ledger(name)
 
 

@@ -1,9 +1,8 @@
 """The ledger in process: the interface over the writer and the reader. HTTP stands on it too."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from functools import wraps
-from typing import Any, Final
+from typing import Final
 
 from tandem.ledger import api, commands
 from tandem.ledger.api import Entry
@@ -24,9 +23,13 @@ from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.effective import EffectiveReader, whole_period
 from tandem.ledger.feed import HeadWatcher, checked_wait_ms, resumed, start_position
 from tandem.ledger.listing import Listings, page_size
+from tandem.ledger.local_log import LocalLog
+from tandem.ledger.log_reader import LogReader
+from tandem.ledger.reachable import reachable
 from tandem.ledger.reader import Reader
+from tandem.ledger.signing import Signer
 from tandem.ledger.statements import first_place, opened_place, statement_view
-from tandem.ledger.storage.port import Head, LedgerStore, StorageError
+from tandem.ledger.storage.port import Head, LedgerStore
 from tandem.ledger.times import from_us, to_us
 from tandem.ledger.verify import verify
 from tandem.ledger.views import (
@@ -43,22 +46,7 @@ class LedgerFault(Exception):  # noqa: N818 - a fault of ours, as opposed to a r
     """A command crashed the ledger's decision; nothing of it was written."""
 
 
-def _reachable[**P, R](
-    read: Callable[P, Coroutine[Any, Any, R]],
-) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Refuse `unavailable` where the store cannot be read, as HTTP does."""
-
-    @wraps(read)
-    async def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return await read(*args, **kwargs)
-        except StorageError as error:
-            raise Refused(Refusal(RefusalCode.UNAVAILABLE, str(error))) from error
-
-    return guarded
-
-
-class LocalLedger:
+class LocalLedger(LocalLog):
     """One ledger, in this process. Implements `api.Ledger`."""
 
     def __init__(
@@ -68,6 +56,7 @@ class LocalLedger:
         writer: Writer,
         now_us: Callable[[], int],
         watcher: HeadWatcher,
+        signer: Signer | None = None,
     ) -> None:
         self.name = head.name
         self._store = store
@@ -77,6 +66,7 @@ class LocalLedger:
         self._reader = Reader(store, head.ledger_id, head.name, now_us)
         self._listings = Listings(self._reader)
         self._effective = EffectiveReader(store, head.ledger_id, self._reader)
+        self._log = LogReader(store, head, signer)
 
     # -- writes --------------------------------------------------------------------------------
 
@@ -321,7 +311,7 @@ class LocalLedger:
             for record in records
         ]
 
-    @_reachable
+    @reachable
     async def _members(self, head: Record) -> list[Record]:
         """The records of an atomic batch, which follow its own."""
         assert head.commands is not None
@@ -330,7 +320,7 @@ class LocalLedger:
 
     # -- reads ---------------------------------------------------------------------------------
 
-    @_reachable
+    @reachable
     async def balance(
         self,
         account: str,
@@ -353,7 +343,7 @@ class LocalLedger:
             return balance_view(await self._reader.balance_at_time(address, time_us))
         return balance_view(await self._reader.balance_now(address))
 
-    @_reachable
+    @reachable
     async def statement(
         self,
         account: str,
@@ -383,22 +373,22 @@ class LocalLedger:
         )
         return statement_view(reading, period, place, size)
 
-    @_reachable
+    @reachable
     async def account(self, address: str) -> api.Account:
         """Look an account up."""
         return account_view(await self._reader.account(intake.address(address, "address")))
 
-    @_reachable
+    @reachable
     async def transaction(self, position: int) -> api.Record:
         """Look a record up by position."""
         return record_view(await self._reader.record(intake.position(position, "position")))
 
-    @_reachable
+    @reachable
     async def hold_state(self, position: int) -> api.Hold:
         """Where a hold stands now."""
         return hold_view(await self._reader.hold(intake.position(position, "hold")))
 
-    @_reachable
+    @reachable
     async def accounts(
         self,
         *,
@@ -410,7 +400,7 @@ class LocalLedger:
         chosen = filters.account_filter(prefix, None, None, None, None)
         return await self._listings.accounts(chosen, cursor, limit)
 
-    @_reachable
+    @reachable
     async def records(
         self,
         *,
@@ -431,7 +421,7 @@ class LocalLedger:
             chosen, recorded_from, recorded_until, newest_first, cursor, limit
         )
 
-    @_reachable
+    @reachable
     async def changes(
         self, *, after: int = 0, wait_ms: int = 0, limit: int = DEFAULT_PAGE_SIZE
     ) -> api.RecordPage:
@@ -464,7 +454,7 @@ class LocalLedger:
         """True where nobody waits for records any more, because the process is about to end."""
         return self._watcher.closed
 
-    @_reachable
+    @reachable
     async def trial_balance(
         self,
         *,
@@ -482,7 +472,7 @@ class LocalLedger:
             totals = await self._effective.trial_balance(effective_us, known)
         return api.TrialBalance(known, tuple(map(totals_view, totals)))
 
-    @_reachable
+    @reachable
     async def verify(self, progress: Callable[[int, int], None] | None = None) -> api.Verification:
         """Recompute every invariant from the stored bytes."""
         head = await self._store.head(self.name)

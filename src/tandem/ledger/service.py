@@ -10,6 +10,7 @@ from tandem.ledger.core.limits import MAX_LEDGERS_PER_PROCESS
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.feed import HeadWatcher
 from tandem.ledger.local import LocalLedger
+from tandem.ledger.signing import Signer
 from tandem.ledger.storage.port import LedgerStore, StorageError
 from tandem.ledger.writer import Writer
 
@@ -19,9 +20,12 @@ _log: Final = logging.getLogger(__name__)
 class LedgerService:
     """Ledgers by name over one store. Close it to drain the writers."""
 
-    def __init__(self, store: LedgerStore, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, store: LedgerStore, now_us: Callable[[], int], signer: Signer | None = None
+    ) -> None:
         self._store = store
         self._now_us = now_us
+        self._signer = signer
         self._writers: dict[str, Writer] = {}
         self._ledgers: dict[str, LocalLedger] = {}
         self._watchers: list[HeadWatcher] = []
@@ -58,7 +62,7 @@ class LedgerService:
         writer.start()
         self._writers[name] = writer
         self._watchers.append(watcher)
-        ledger = LocalLedger(self._store, head, writer, self._now_us, watcher)
+        ledger = LocalLedger(self._store, head, writer, self._now_us, watcher, self._signer)
         self._ledgers[name] = ledger
         return ledger
 

@@ -463,7 +463,7 @@ class WorkingCopy:
         level, full = 0, size >> TILE_HEIGHT
         while full:
             first = full - full % TILE_HASHES
-            tiles = await self._store.tiles(self._ledger_id, level, first)
+            tiles = await self._store.tiles(self._ledger_id, level, first, full - first)
             partial.append([tile_root(hashes) for hashes in tiles])
             assert len(tiles) == full - first
             level, full = level + 1, full >> TILE_HEIGHT

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """Loopback address to listen on."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8650
     """Port to listen on; 0 takes any free one."""
+    signing_key: Path | None = None
+    """File of the key that signs checkpoints, in place of the data directory's own."""
     ledger: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = "main"
     """The ledger that is opened at start."""
     bikemap_base_url: AnyHttpUrl | None = None

@@ -25,6 +25,13 @@ _ROUTES: Final = {
     "/v1/ledgers/{ledger}/records/{position}": {"get"},
     "/v1/ledgers/{ledger}/trial-balance": {"get"},
     "/v1/ledgers/{ledger}/verification": {"get"},
+    "/v1/ledgers/{ledger}/log/key": {"get"},
+    "/v1/ledgers/{ledger}/log/checkpoint": {"get"},
+    "/v1/ledgers/{ledger}/log/tile/entries/{tile}": {"get"},
+    "/v1/ledgers/{ledger}/log/tile/{level}/{tile}": {"get"},
+    "/v1/ledgers/{ledger}/log/proof/inclusion": {"get"},
+    "/v1/ledgers/{ledger}/log/proof/consistency": {"get"},
+    "/v1/ledgers/{ledger}/accounts/{address}/balance/proof": {"get"},
 }
 _PROBLEMS: Final = {"400", "401", "403", "404", "409", "413", "422", "429", "503"}
 
@@ -143,6 +150,9 @@ async def test_answers_are_as_described(wire: Wire) -> None:
         ("GET", f"/holds/{hold}", "/holds/{position}", None),
         ("GET", "/trial-balance", "/trial-balance", None),
         ("GET", "/verification", "/verification", None),
+        ("GET", "/log/proof/inclusion?position=2", "/log/proof/inclusion", None),
+        ("GET", "/log/proof/consistency?first_size=2", "/log/proof/consistency", None),
+        ("GET", "/accounts/cash/balance/proof", "/accounts/{address}/balance/proof", None),
     ]  # fmt: skip
     for method, path, template, body in calls:
         answer = await wire.send(method, path, body)

@@ -65,6 +65,7 @@ READ_POOL_SIZE: Final = 8
 WRITE_POOL_SIZE: Final = 8
 
 # Proofs.
+CACHED_TILE_ROOTS: Final = 4_096
 MAX_NOTE_CHARS: Final = 65_536
 MAX_NOTE_SIGNATURES: Final = 16
 MAX_TILE_LEVEL: Final = 7  # 256 to the power of eight: more than positions can count

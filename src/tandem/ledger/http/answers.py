@@ -27,6 +27,9 @@ _ADAPTERS: Final[dict[type[Any], TypeAdapter[Any]]] = {
         api.Statement,
         api.TrialBalance,
         api.Verification,
+        api.InclusionProof,
+        api.ConsistencyProof,
+        api.BalanceProof,
     )
 }
 _RECEIPTS: Final = TypeAdapter(list[api.Receipt])

@@ -196,13 +196,27 @@ class MemoryStore:
         """Canonical texts after a position, in order."""
         return self._log(ledger_id).bodies[after : after + limit]
 
-    async def tiles(self, ledger_id: int, level: int, first_index: int) -> Sequence[bytes]:
+    async def tiles(
+        self, ledger_id: int, level: int, first_index: int, limit: int
+    ) -> Sequence[bytes]:
         """Full tiles of a level from an index on, in order."""
         return [
             tile.hashes
             for tile in self._log(ledger_id).tiles
             if tile.level == level and tile.tile_index >= first_index
+        ][:limit]
+
+    async def last_entry(
+        self, ledger_id: int, account_number: int, position: int
+    ) -> tuple[int, int] | None:
+        """Position and leg of an account's last entry up to a position; None without one."""
+        found = [
+            (entry.position, entry.leg)
+            for entries in self._log(ledger_id).entries.values()
+            for entry in entries
+            if entry.account_number == account_number and entry.position <= position
         ]
+        return max(found, default=None)
 
     async def expiring(self, ledger_id: int, beyond: Due, limit: int) -> Sequence[Due]:
         """Open holds that expire, in order beyond one, the earliest first."""

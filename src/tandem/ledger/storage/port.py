@@ -266,8 +266,16 @@ class LedgerStore(Protocol):
         """Canonical texts after a position, in order."""
         ...
 
-    async def tiles(self, ledger_id: int, level: int, first_index: int) -> Sequence[bytes]:
+    async def tiles(
+        self, ledger_id: int, level: int, first_index: int, limit: int
+    ) -> Sequence[bytes]:
         """Full tiles of a level from an index on, in order."""
+        ...
+
+    async def last_entry(
+        self, ledger_id: int, account_number: int, position: int
+    ) -> tuple[int, int] | None:
+        """Position and leg of an account's last entry up to a position; None without one."""
         ...
 
     async def expiring(self, ledger_id: int, beyond: Due, limit: int) -> Sequence[Due]:

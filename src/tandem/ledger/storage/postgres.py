@@ -143,10 +143,25 @@ class PostgresStore(PostgresReads):
         )
         return [row[0] for row in rows]
 
-    async def tiles(self, ledger_id: int, level: int, first_index: int) -> Sequence[bytes]:
+    async def tiles(
+        self, ledger_id: int, level: int, first_index: int, limit: int
+    ) -> Sequence[bytes]:
         """Full tiles of a level from an index on, in order."""
-        parameters = {"ledger_id": ledger_id, "level": level, "first_index": first_index}
+        parameters = {
+            "ledger_id": ledger_id,
+            "level": level,
+            "first_index": first_index,
+            "limit": limit,
+        }
         return [bytes(row[0]) for row in await self._execute("tiles", parameters)]
+
+    async def last_entry(
+        self, ledger_id: int, account_number: int, position: int
+    ) -> tuple[int, int] | None:
+        """Position and leg of an account's last entry up to a position; None without one."""
+        parameters = {"ledger_id": ledger_id, "number": account_number, "position": position}
+        rows = await self._execute("last_entry", parameters)
+        return (rows[0][0], rows[0][1]) if rows else None
 
     async def expiring(self, ledger_id: int, beyond: Due, limit: int) -> Sequence[Due]:
         """Holds that expire, in order beyond one, the earliest first."""
