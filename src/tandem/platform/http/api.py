@@ -81,5 +81,7 @@ def _correct_responses(responses: dict[str, Any]) -> None:
         del responses["422"]
     for status, response in responses.items():
         content = response.get("content", {})
-        if not status.startswith("2") and "application/json" in content:
-            content[problems.MEDIA_TYPE] = content.pop("application/json")
+        if not status.startswith("2"):
+            # The framework describes them in the media type of the route's usual answer.
+            for media_type in content.keys() & {"application/json", "text/plain"}:
+                content[problems.MEDIA_TYPE] = content.pop(media_type)
