@@ -61,6 +61,10 @@ class _Submission:
     done: asyncio.Future[list[Answer]]
 
 
+class _Mixed(Conflict):
+    """Deciding failed, as it may where another writer is ahead of what is remembered."""
+
+
 class _Work(NamedTuple):
     """A batch with the submissions and decisions that it answers."""
 
@@ -195,7 +199,9 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - what is no such mixture crashes again, settled
             # What decisions need could not be read; or it was read while another writer was ahead,
             # and does not agree with what is remembered. Settle what is flying and these with it.
-            await self._land(work, error if isinstance(error, StorageError) else _mixed(error))
+            await self._land(
+                work, error if isinstance(error, StorageError) else _Mixed(repr(error))
+            )
             return
         await self._land(work)
 
@@ -206,7 +212,7 @@ class Writer:
             work.submissions.extend(submissions)
             await self._decide(work, submissions)
             if work.batch.crashed:
-                raise Conflict("a decision crashed: another writer may be ahead")
+                raise _Mixed("a decision crashed: another writer may be ahead")
 
     async def _decide(self, work: _Work, submissions: Sequence[_Submission]) -> None:
         # Also without submissions: holds that expired are written down by every decision.
@@ -293,6 +299,7 @@ class Writer:
             self._on_durable(self._copy.durable.position)
         elif flying is not None:
             submissions = flying.submissions + submissions
+        mixed = isinstance(error, _Mixed)
         error = failed or error
         if error is None and work is not None:
             # First of all: the database has nothing to do, and those answered may keep us busy.
@@ -300,7 +307,12 @@ class Writer:
         if flying is not None and failed is None:
             _answer(flying)
         if error is not None:
-            self._copy.roll_back()
+            if mixed:
+                # Whatever failed may have been half remembered; nothing of it may be believed.
+                self._copy = WorkingCopy(self._store, self._head, self._now_us)
+                self._fresh = False
+            else:
+                self._copy.roll_back()
             await self._settle(submissions, error)
 
     async def _settle(self, submissions: list[_Submission], error: StorageError | None) -> None:
@@ -356,10 +368,6 @@ class Writer:
         for submission in self._unanswered:
             answers = _all(submission.commands, RefusalCode.UNAVAILABLE, why)
             _resolve(submission, answers)
-
-
-def _mixed(error: Exception) -> Conflict:
-    return Conflict(f"deciding failed, as it may where another writer is ahead: {error!r}")
 
 
 def _answer(work: _Work) -> None:

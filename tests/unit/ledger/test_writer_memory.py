@@ -163,3 +163,17 @@ async def test_another_writers_hold_is_captured(clock: VirtualClock) -> None:
         captured = await one.capture(hold.position, final=True, idempotency_key="capture")
         assert captured.entries[0].pending_debits_minor == 0
         assert (await one.verify()).holds
+
+
+async def test_another_writers_hold_is_released(clock: VirtualClock) -> None:
+    """A record that was half remembered when that failed is not what a key then replays."""
+    store = MemoryStore(clock)
+    entries = [api.debit("wallets:a", 10), api.credit("wallets:b", 10)]
+    async with in_process(store, clock, "one") as one, in_process(store, clock, "one") as two:
+        await open_usual(two)
+        await fund(two, "wallets:a", 100)
+        await open_accounts(one, [account("wallets:late")])
+        hold = await two.hold(entries, idempotency_key="hold")
+        released = await one.release(hold.position, idempotency_key="release")
+        assert (released.position, released.replayed) == (hold.position + 1, False)
+        assert (await one.verify()).holds
