@@ -28,7 +28,7 @@ demo: $(VENV)/runtime.stamp ## run a courier day end to end (ARGS=--stay leaves 
 	@exec $(BIN)/tandem demo $(ARGS)
 
 serve: $(VENV)/runtime.stamp ## serve the ledger and routing APIs on loopback
-	@exec $(BIN)/tandem serve $(ARGS)
+	@exec $(BIN)/tandem serve --work $(ARGS)
 
 test: setup ## run the whole test suite, in parallel
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -11,6 +11,7 @@ import typer
 
 from tandem import cli_exchange
 from tandem.cli_log import add_commands
+from tandem.cli_webhooks import webhooks_app
 from tandem.platform.errors import PlatformError, SettingsError
 from tandem.platform.processes import end_process
 
@@ -31,6 +32,7 @@ keys_app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=T
 ledger_app = typer.Typer(help="Look after ledgers.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
+ledger_app.add_typer(webhooks_app, name="webhooks")
 
 DataDirectory = Annotated[
     Path | None, typer.Option(help="Where the embedded database lives (.tandem).")
@@ -53,12 +55,23 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port (8650); 0 takes a free one.")] = None,
     data_directory: DataDirectory = None,
     ledger: Annotated[str | None, typer.Option(help="Ledger opened at start (main).")] = None,
+    work: Annotated[bool, typer.Option("--work", help="Deliver webhooks too.")] = False,
 ) -> None:
     """Serve the ledger and routing APIs on loopback until Ctrl-C."""
     from tandem.server import serve as serve_until_stopped
 
     settings = _settings(host=host, port=port, data_directory=data_directory, ledger=ledger)
-    _run(serve_until_stopped(settings, _announce))
+    _run(serve_until_stopped(settings, _announce, worker=work))
+    end_process(0)
+
+
+@app.command()
+def work(data_directory: DataDirectory = None) -> None:
+    """Deliver webhooks until Ctrl-C; any number of workers may run."""
+    from tandem.server import work as work_until_stopped
+
+    settings = _settings(data_directory=data_directory)
+    _run(work_until_stopped(settings, lambda: typer.echo("Tandem delivers webhooks")))
     end_process(0)
 
 

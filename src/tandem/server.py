@@ -20,13 +20,16 @@ from prometheus_client import CollectorRegistry
 from pydantic import AnyHttpUrl
 
 from tandem.ledger import http as ledger_http
-from tandem.ledger.embedded import open_service
+from tandem.ledger.embedded import now_us, open_service
 from tandem.ledger.signing import KEY_FILE, Signer, ensure_signer, read_signer
+from tandem.ledger.webhooks.sealing import SecretBox, key_of_directory, read_key
+from tandem.ledger.webhooks.worker import working
 from tandem.platform.auth import ApiKeys, Permission, create_require, migrate_auth
 from tandem.platform.auth.api_keys import ROLE as KEYS_ROLE
 from tandem.platform.config import Settings
 from tandem.platform.database import Pool, open_pool
 from tandem.platform.embedded import EmbeddedPostgres
+from tandem.platform.errors import SettingsError
 from tandem.platform.http import Health, create_api
 from tandem.platform.http.serving import HttpServer
 from tandem.platform.interpreter import tune_interpreter
@@ -109,7 +112,11 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         )
 
         ledgers = await stack.enter_async_context(
-            open_service(conninfo, signer=open_signer(settings))
+            open_service(
+                conninfo,
+                signer=open_signer(settings),
+                webhook_key=read_webhook_key(settings),
+            )
         )
         await ledgers.create_ledger(settings.ledger)
         ledger_http.install(api)
@@ -117,6 +124,36 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         gateway = await stack.enter_async_context(_gateway(settings, registry))
         api.include_router(routing_http.create_router(gateway, require))
         yield Application(api, health, keys, ledgers.end_feeds)
+
+
+def read_webhook_key(settings: Settings) -> bytes:
+    """Read the key that seals webhooks' secrets. Raises SettingsError."""
+    given = settings.webhook_key
+    try:
+        if given is not None:
+            return read_key(given.get_secret_value())
+        return key_of_directory(settings.data_directory)
+    except ValueError as error:
+        raise SettingsError(f"the key of webhooks: {error}") from error
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator[None]:
+    """Deliver webhooks while the context lasts."""
+    async with open_database(settings) as conninfo:
+        box = SecretBox(read_webhook_key(settings))
+        async with working(conninfo, box, settings.webhook_reach, now_us):
+            yield
+
+
+async def work(settings: Settings, announce: Callable[[], None]) -> None:
+    """Deliver webhooks until SIGINT, SIGTERM or SIGHUP, then let running deliveries end."""
+    stop = asyncio.Event()
+    with _stopping_on_signals(stop) as started:
+        async with open_worker(settings):
+            started.set()
+            announce()
+            await stop.wait()
 
 
 def _gateway(
@@ -136,11 +173,13 @@ def _base_url(url: AnyHttpUrl | None) -> str | None:
     return None if url is None else str(url).rstrip("/")
 
 
-async def serve(settings: Settings, announce: Callable[[str, str | None], None]) -> None:
+async def serve(
+    settings: Settings, announce: Callable[[str, str | None], None], *, worker: bool = False
+) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP (a closed terminal), then let running requests end.
 
     `announce` gets the base URL and the first key, once it listens. A signal during the start
-    undoes the start and raises KeyboardInterrupt.
+    undoes the start and raises KeyboardInterrupt. With `worker` it delivers webhooks too.
     """
     tune_interpreter()
     stop = asyncio.Event()
@@ -148,7 +187,10 @@ async def serve(settings: Settings, announce: Callable[[str, str | None], None])
         async with open_application(settings) as application:
             server = HttpServer(application.api, host=settings.host, port=settings.port)
             application.health.accepting = False
-            async with server:
+            async with AsyncExitStack() as stack:
+                if worker:
+                    await stack.enter_async_context(open_worker(settings))
+                await stack.enter_async_context(server)
                 listening.set()
                 # Made last: a key of a start that failed would never have been shown.
                 announce(server.url, await application.keys.ensure_first_key())

@@ -4,6 +4,7 @@ One server for each test process, a ledger of its own for each test. Doors in pr
 virtual clock; the server goes by the real one.
 """
 
+import base64
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
@@ -21,6 +22,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 from tests.support.clock import VirtualClock
 
 from tandem.ledger import api, commands, service
@@ -46,6 +48,7 @@ _TIMEOUT_S = 30.0
 ANY_SKEW_US = 2**62
 SIGNER = Signer(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 _MANY_LEDGERS = 100_000
+WEBHOOK_KEY = bytes(range(32))
 
 STORES = ("memory", "postgres")
 DOORS = (*STORES, "http")
@@ -84,7 +87,7 @@ async def in_process(
     store: MemoryStore | PostgresStore, clock: VirtualClock, name: str | None = None
 ) -> AsyncIterator[LocalLedger]:
     """Open a ledger over a store; another one of the same name is another process's writer."""
-    ledgers = LedgerService(store, clock, SIGNER)
+    ledgers = LedgerService(store, clock, SIGNER, WEBHOOK_KEY)
     try:
         yield await ledgers.create_ledger(name or fresh_name())
     finally:
@@ -126,7 +129,13 @@ async def ledger_server(
 
 @asynccontextmanager
 async def _served(ledger_database: str, signing_key: Path) -> AsyncIterator[LedgerServer]:
-    settings = Settings(database_url=ledger_database, ledger=fresh_name(), signing_key=signing_key)
+    key = base64.b64encode(WEBHOOK_KEY).decode()
+    settings = Settings(
+        database_url=ledger_database,
+        ledger=fresh_name(),
+        signing_key=signing_key,
+        webhook_key=SecretStr(key),
+    )
     async with (
         open_application(settings) as application,
         HttpServer(application.api, host="127.0.0.1", port=0) as server,

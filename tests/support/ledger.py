@@ -4,7 +4,7 @@ import asyncio
 import random
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -248,16 +248,24 @@ async def check_conservation(ledger: Ledger, log: Sequence[Record]) -> None:
     assert sum(held_minor.values()) == paid_in_minor
 
 
-async def make_token(database_uri: str) -> str:
-    """Make an API key that may read and write."""
+async def make_token(
+    database_uri: str, permissions: Sequence[Permission] = (Permission.READ, Permission.WRITE)
+) -> str:
+    """Make an API key that may read and write, unless said otherwise."""
     async with open_keys(database_uri) as (keys, _pool):
-        return await keys.create_key("drill", [Permission.READ, Permission.WRITE])
+        return await keys.create_key("drill", permissions)
 
 
 class Server:
     """`tandem serve` as a process on a database; after a kill it starts again on its port."""
 
-    def __init__(self, database_uri: str, directory: Path, name: str) -> None:
+    def __init__(
+        self,
+        database_uri: str,
+        directory: Path,
+        name: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.child = ChildProcess(
@@ -268,6 +276,7 @@ class Server:
             environment={
                 "TANDEM_DATABASE_URL": database_uri,
                 "TANDEM_DATA_DIRECTORY": str(directory),
+                **(environment or {}),
             },
         )
 

@@ -17,6 +17,7 @@ from tandem.ledger.core.accounts import AccountClass, AccountStatus
 from tandem.ledger.core.commands import Original, SingleCommand
 from tandem.ledger.core.kinds import BatchMode, Direction, HoldStatus, RecordKind, TimeBasis
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.webhooks.api import DeadLetter, Webhook, Webhooks, WebhookStatus
 
 __all__ = [
     "Account",
@@ -27,6 +28,7 @@ __all__ = [
     "BalanceProof",
     "BatchMode",
     "ConsistencyProof",
+    "DeadLetter",
     "Direction",
     "Entry",
     "Hold",
@@ -48,6 +50,9 @@ __all__ = [
     "TrialBalance",
     "TrialBalanceLine",
     "Verification",
+    "Webhook",
+    "WebhookStatus",
+    "Webhooks",
     "credit",
     "debit",
 ]
@@ -282,6 +287,11 @@ class Verification:
 
 class Ledger(LogApi, Protocol):
     """A ledger, in process or over HTTP. Commands raise `Refused`; see each refusal's code."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """The subscriptions that its records are sent to."""
+        ...
 
     async def open_account(
         self,

@@ -32,6 +32,7 @@ from tandem.ledger.core.kinds import BatchMode
 from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE, FEED_HEARTBEAT_MS, MAX_BODY_BYTES
 from tandem.ledger.feed import checked_wait_ms, resumed, start_position
 from tandem.ledger.times import from_us, to_us
+from tandem.ledger.webhooks.client import WebhooksClient
 from tandem.ledger.wire import command_members, entry_members, metadata_query, present
 
 ATTEMPTS: Final = 5
@@ -94,6 +95,11 @@ class LedgerClient(ClientLog):
     ) -> None:
         """Close the connections."""
         await self._http.__aexit__(kind, error, trace)
+
+    @property
+    def webhooks(self) -> WebhooksClient:
+        """The subscriptions that the ledger's records are sent to."""
+        return WebhooksClient(self._send, self._path)
 
     # -- writes --------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from tandem.ledger import api
 from tandem.ledger.api import *  # noqa: F403 - a user of the client needs the interface's names
 from tandem.ledger.api import Record
 from tandem.ledger.async_client import DEFAULT_TIMEOUT_MS, LedgerClient
+from tandem.ledger.webhooks.client import SyncWebhooks
 
 __all__ = ["LedgerClient", "SyncLedgerClient"]
 __all__ += api.__all__
@@ -63,6 +64,11 @@ class SyncLedgerClient:
         assert self._portal is not None, "the client is used inside its `with` block"
         result: R = self._portal.call(call, self._client)
         return result
+
+    @property
+    def webhooks(self) -> SyncWebhooks:
+        """The subscriptions that the ledger's records are sent to."""
+        return SyncWebhooks(self._client.webhooks, lambda call: self.run(lambda _client: call()))
 
     def follow(self, *, after: int = 0) -> Iterator[Record]:
         """Iterate over every record after a position, as they come, each exactly once."""

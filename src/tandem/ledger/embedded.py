@@ -11,6 +11,7 @@ from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
 from tandem.ledger.signing import KEY_FILE, Signer, ensure_signer, read_signer
 from tandem.ledger.storage.postgres import open_store
+from tandem.ledger.webhooks.sealing import key_of_directory
 from tandem.platform.database import migrate
 from tandem.platform.embedded import EmbeddedPostgres
 
@@ -28,12 +29,16 @@ async def open_service(
     *,
     clock: Callable[[], int] = now_us,
     signer: Signer | None = None,
+    webhook_key: bytes | None = None,
     **options: int,
 ) -> AsyncIterator[LedgerService]:
-    """Bring the schema up to date and serve the ledgers of a database. Drains on the way out."""
+    """Bring the schema up to date and serve the ledgers of a database. Drains on the way out.
+
+    `webhook_key` (32 bytes) seals the secrets of webhooks; without it none can be made.
+    """
     await asyncio.to_thread(migrate, conninfo, "tandem.ledger.storage:migrations", "ledger")
     async with open_store(conninfo, **options) as store:
-        service = LedgerService(store, clock, signer)
+        service = LedgerService(store, clock, signer, webhook_key)
         try:
             yield service
         finally:
@@ -57,13 +62,13 @@ async def open_ledger(
     async with AsyncExitStack() as stack:
         signer = None if signing_key is None else read_signer(signing_key)
         if _is_url(location):
-            conninfo = str(location)
+            conninfo, key = str(location), None
         else:
             server = await stack.enter_async_context(_embedded(location))
-            conninfo = server.uri("postgres")
+            conninfo, key = server.uri("postgres"), key_of_directory(Path(location))
             signer = signer or ensure_signer(Path(location) / KEY_FILE)
         service = await stack.enter_async_context(
-            open_service(conninfo, clock=clock, signer=signer)
+            open_service(conninfo, clock=clock, signer=signer, webhook_key=key)
         )
         yield await service.create_ledger(name)
 

@@ -39,6 +39,8 @@ from tandem.ledger.views import (
     record_view,
     totals_view,
 )
+from tandem.ledger.webhooks.local import LocalWebhooks
+from tandem.ledger.webhooks.sealing import SecretBox
 from tandem.ledger.writer import Answer, Writer
 
 
@@ -57,12 +59,14 @@ class LocalLedger(LocalLog):
         now_us: Callable[[], int],
         watcher: HeadWatcher,
         signer: Signer | None = None,
+        box: SecretBox | None = None,
     ) -> None:
         self.name = head.name
         self._store = store
         self._ledger_id = head.ledger_id
         self._writer = writer
         self._watcher = watcher
+        self.webhooks = LocalWebhooks(store, head, box, now_us)
         self._reader = Reader(store, head.ledger_id, head.name, now_us)
         self._listings = Listings(self._reader)
         self._effective = EffectiveReader(store, head.ledger_id, self._reader)

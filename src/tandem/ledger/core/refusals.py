@@ -19,6 +19,7 @@ class RefusalCode(StrEnum):
     ACCOUNT_NOT_FOUND = "account_not_found"
     TRANSACTION_NOT_FOUND = "transaction_not_found"
     HOLD_NOT_FOUND = "hold_not_found"
+    WEBHOOK_NOT_FOUND = "webhook_not_found"
     ACCOUNT_EXISTS = "account_exists"
     HOLD_NOT_OPEN = "hold_not_open"
     ALREADY_REVERSED = "already_reversed"
@@ -49,6 +50,7 @@ HTTP_STATUS: Final[dict[RefusalCode, int]] = {
     RefusalCode.ACCOUNT_NOT_FOUND: 404,
     RefusalCode.TRANSACTION_NOT_FOUND: 404,
     RefusalCode.HOLD_NOT_FOUND: 404,
+    RefusalCode.WEBHOOK_NOT_FOUND: 404,
     RefusalCode.ACCOUNT_EXISTS: 409,
     RefusalCode.HOLD_NOT_OPEN: 409,
     RefusalCode.ALREADY_REVERSED: 409,

@@ -14,6 +14,7 @@ from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.http import answers, bodies, feed, queries
 from tandem.ledger.http.answers import answer, written
 from tandem.ledger.http.log_routes import add_log
+from tandem.ledger.http.webhooks import add_webhooks
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.port import StorageError
@@ -111,6 +112,7 @@ def create_router(service: LedgerService, require: Require) -> APIRouter:
     _add_reads(one, require, ledger)
     _add_balances(one, require, ledger)
     add_log(one, require, ledger)
+    add_webhooks(one, require, ledger)
     router.include_router(one)
     return router
 

@@ -43,6 +43,7 @@ from tandem.ledger.storage.port import (
     Window,
 )
 from tandem.ledger.storage.rows import KIND_CODES
+from tandem.ledger.storage.webhooks import MemoryWebhooks
 
 
 class _Log:
@@ -130,6 +131,9 @@ class MemoryStore:
     def __init__(self, now_us: Callable[[], int]) -> None:
         self._logs: dict[str, _Log] = {}
         self._now_us = now_us
+        self.webhooks = MemoryWebhooks(
+            lambda: ((log.head.ledger_id, log.head.position) for log in self._logs.values())
+        )
 
     def _log(self, ledger_id: int) -> _Log:
         return next(log for log in self._logs.values() if log.head.ledger_id == ledger_id)

@@ -20,6 +20,7 @@ from tandem.ledger.core.filters import AccountFilter, RecordFilter, Span
 from tandem.ledger.core.limits import NOTHING_CLOSED_US
 from tandem.ledger.core.merkle import Tile
 from tandem.ledger.core.records import Balance, Record
+from tandem.ledger.storage.webhooks import WebhookStore
 
 
 class StorageError(Exception):
@@ -223,6 +224,11 @@ class LockedHead(Protocol):
 
 class LedgerStore(Protocol):
     """Everything is keyed by ledger; reads outside a lock see what is committed."""
+
+    @property
+    def webhooks(self) -> WebhookStore:
+        """Subscriptions, their cursors and dead letters."""
+        ...
 
     async def create(self, name: str) -> Head:
         """Make a ledger, or return the one of that name."""

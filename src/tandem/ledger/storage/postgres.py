@@ -23,6 +23,7 @@ from tandem.ledger.core.records import Record
 from tandem.ledger.storage.port import Append, Head, Loaded, LockedHead
 from tandem.ledger.storage.postgres_appends import Appends
 from tandem.ledger.storage.postgres_reads import PostgresReads, reading
+from tandem.ledger.storage.postgres_webhooks import PostgresWebhooks
 from tandem.ledger.storage.queries import query
 from tandem.ledger.storage.rows import read_account, read_balance
 from tandem.platform.database import BlockingPool, Pool, open_blocking_pool, open_pool
@@ -58,6 +59,7 @@ class PostgresStore(PostgresReads):
 
     def __init__(self, reads: Pool, writes: BlockingPool, *, max_clock_skew_us: int) -> None:
         super().__init__(reads, max_clock_skew_us)
+        self.webhooks = PostgresWebhooks(reads)
         self._writes = Appends(writes, max_clock_skew_us)
         self._threads = ThreadPoolExecutor(writes.max_size, "append")
 

@@ -1,0 +1,2 @@
+UPDATE ledger.subscription SET secrets = %(secrets)s
+WHERE ledger_id = %(ledger_id)s AND name = %(name)s

@@ -1,0 +1,1 @@
+"""The schema of the API keys, step by step."""
