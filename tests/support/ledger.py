@@ -265,12 +265,13 @@ class Server:
         directory: Path,
         name: str,
         environment: Mapping[str, str] | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.child = ChildProcess(
             name,
-            [sys.executable, "-m", "tandem.cli", "serve", "--port", str(port)],
+            [sys.executable, "-m", "tandem.cli", "serve", "--port", str(port), *options],
             log=directory / f"{name}.log",
             ready_url=f"{self.url}/health/ready",
             environment={
