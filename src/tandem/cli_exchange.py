@@ -146,6 +146,8 @@ class _Import:
         self.report_path = report or Path("stdin" if standard else file).with_suffix(
             ".refused.jsonl"
         )
+        if not standard and self.report_path.absolute() == Path(file).absolute():
+            raise typer.BadParameter("the report would be written over the file")
         self._name = self._named(name, standard=standard)
 
     def _named(self, name: str | None, *, standard: bool) -> str | None:

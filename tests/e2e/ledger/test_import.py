@@ -104,6 +104,9 @@ def test_misuse_is_one_line(data: Path) -> None:
     assert b"no import has a column 'colour'" in odd.stderr
     assert not (data / "postgres").exists()
     assert _tandem("import", data / "books.txt").returncode == 2
+    kept = (data / "odd.csv").read_bytes()
+    assert _tandem("import", data / "odd.csv", "--report", data / "odd.csv").returncode == 2
+    assert (data / "odd.csv").read_bytes() == kept
 
 
 def _many(path: Path, transfers: int, note_chars: int) -> Path:

@@ -44,6 +44,8 @@ def _details(record: Record) -> Iterator[tuple[str, str]]:
     """What a transaction tells besides its postings, by name."""
     if record.parent is not None:
         yield "parent", str(record.parent)
+    if record.effective_at is not None:
+        yield "effective-at", record.effective_at.isoformat()
     if record.idempotency_key is not None:
         yield "key", record.idempotency_key
     if record.reference is not None:

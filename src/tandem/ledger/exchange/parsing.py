@@ -20,7 +20,7 @@ CSV_KINDS: Final = ("transfer", "open_account", "update_account")
 CSV_COLUMNS: Final = frozenset(
     {
         *("kind", "idempotency_key", "metadata"),
-        *("debit_account", "credit_account", "amount_minor", "asset", "reference"),
+        *("debit_account", "credit_account", "amount_minor", "asset", "reference", "effective_at"),
         *("address", "account_class", "min_balance_minor", "max_balance_minor", "status"),
     }
 )

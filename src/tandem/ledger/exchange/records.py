@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from tandem.ledger.core.kinds import RecordKind
+from tandem.ledger.core.kinds import REVERSIBLE, RecordKind
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.times import to_us
 
@@ -30,6 +30,8 @@ def command_of_record(record: Mapping[str, Any], now_us: int) -> Asked:
     try:
         kind = RecordKind(record["kind"])
         asked, parent, field = _asked(kind, record, now_us)
+        if kind in REVERSIBLE and asked is not None and record.get("effective_at"):
+            asked["effective_at"] = record["effective_at"]
     except (KeyError, TypeError, ValueError, AttributeError):
         detail = "a line with a position is a record as an export writes it; this one is not"
         raise Refused(Refusal(RefusalCode.MALFORMED, detail)) from None
@@ -43,16 +45,20 @@ def command_of_record(record: Mapping[str, Any], now_us: int) -> Asked:
 def _asked(kind: RecordKind, record: Mapping[str, Any], now_us: int) -> Asked:
     match kind:
         case RecordKind.OPEN_ACCOUNT | RecordKind.UPDATE_ACCOUNT:
-            return _account(kind, record["account"]), None, ""
+            asked = _account(kind, record["account"])
         case RecordKind.TRANSACTION:
-            return {"kind": "transaction", "entries": _entries(record, ("post",))}, None, ""
+            asked = {"kind": "transaction", "entries": _entries(record, ("post",))}
         case RecordKind.HOLD:
-            return _hold(record, now_us), None, ""
+            asked = _hold(record, now_us)
+        case RecordKind.CLOSE_PERIOD:
+            asked = {"kind": "close_period", "through": record["closed_through"]}
         case RecordKind.REVERSAL:
             return _reversal(record), _parent(record), "transaction"
         case RecordKind.CAPTURE | RecordKind.RELEASE | RecordKind.EXPIRY:
             return _end_of_hold(kind, record)
-    return _NOTHING
+        case RecordKind.BATCH | RecordKind.REFUSAL:
+            return _NOTHING
+    return asked, None, ""
 
 
 def _end_of_hold(kind: RecordKind, record: Mapping[str, Any]) -> Asked:

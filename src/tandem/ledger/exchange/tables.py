@@ -8,7 +8,8 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from tandem.ledger.api import Record
 from tandem.ledger.exchange.limits import ROWS_PER_GROUP
@@ -21,7 +22,8 @@ class EntryRow(NamedTuple):
     """One entry, with what its record says and its account's totals after it."""
 
     position: int
-    recorded_at: Any
+    recorded_at: datetime
+    effective_at: datetime
     kind: str
     parent: int | None
     idempotency_key: str | None
@@ -59,6 +61,7 @@ class Rows:
             yield EntryRow(
                 record.position,
                 record.recorded_at,
+                record.effective_at or record.recorded_at,
                 record.kind.value,
                 record.parent,
                 record.idempotency_key,
@@ -82,13 +85,13 @@ def csv_text(rows: Iterator[EntryRow] | Iterator[tuple[str, ...]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     for row in rows:
-        timed = (
-            row._replace(recorded_at=row.recorded_at.isoformat())
-            if isinstance(row, EntryRow)
-            else row
-        )
-        writer.writerow(timed)
+        writer.writerow(_timed(row) if isinstance(row, EntryRow) else row)
     return out.getvalue()
+
+
+def _timed(row: EntryRow) -> tuple[object, ...]:
+    times = (row.recorded_at.isoformat(), row.effective_at.isoformat())
+    return (row[0], *times, *row[3:])
 
 
 class ParquetTable:
@@ -131,6 +134,7 @@ def _schema() -> "pa.Schema":
     others = {
         "position": pa.int64(),
         "recorded_at": pa.timestamp("us", tz="UTC"),
+        "effective_at": pa.timestamp("us", tz="UTC"),
         "parent": pa.int64(),
         "leg": pa.int32(),
     }
