@@ -282,6 +282,9 @@ async def test_tampering_with_annotations_is_found(
         "UPDATE ledger.annotation SET seq = seq",
         "DELETE FROM ledger.annotation",
         "TRUNCATE ledger.annotation",
+        "UPDATE ledger.account_annotation SET seq = seq",
+        "DELETE FROM ledger.account_annotation",
+        "TRUNCATE ledger.account_annotation",
     ],
 )
 async def test_annotations_can_only_be_added(ledger_database: str, statement: str) -> None:
@@ -298,16 +301,130 @@ async def test_the_migration_annotates_what_was_there(
 ) -> None:
     """A log from before has the rows that it would have been written with."""
     migrate(database_uri, "tandem.ledger.storage:migrations", "ledger")
-    migration = import_module("tandem.ledger.storage.migrations.versions.0004_annotation")
+    versions = "tandem.ledger.storage.migrations.versions"
+    fill = [
+        statement
+        for name in ("0004_annotation", "0006_account_annotation")
+        for statement in import_module(f"{versions}.{name}").FILL
+    ]
     async with (
         open_store(database_uri, max_clock_skew_us=ANY_SKEW_US) as store,
         in_process(store, clock) as ledger,
     ):
         await _annotated(ledger)
+        await open_accounts(ledger, [account("shop", metadata=_ODD)])
+        await ledger.update_account("shop", metadata={"a": "b"}, idempotency_key="update")
         with psycopg.connect(database_uri, autocommit=True) as connection:
             connection.execute("DELETE FROM ledger.annotation")
-            assert not (await ledger.verify()).holds
-            for statement in migration.FILL:
+            connection.execute("DELETE FROM ledger.account_annotation")
+            assert len((await ledger.verify()).faults) == 2
+            for statement in fill:
                 connection.execute(statement)
         assert (await ledger.verify()).holds
         assert await _listed(ledger, reference='r\\"7') == [USUAL_RECORDS + 9]
+
+
+async def _accounts(ledger: api.Ledger, **chosen: Any) -> list[str]:
+    page = await ledger.accounts(**chosen)
+    found = [one.address for one in page.items]
+    while page.next_cursor is not None:
+        page = await ledger.accounts(cursor=page.next_cursor, **chosen)
+        found += [one.address for one in page.items]
+    return found
+
+
+async def test_accounts_are_found_as_they_stand(ledger: api.Ledger) -> None:
+    """By asset, class, status, metadata and prefix, all at once or one at a time."""
+    sek: dict[str, Any] = {"asset": "SEK/2", "account_class": "income"}
+    await open_accounts(
+        ledger,
+        [
+            account("shops:1", metadata=_ODD, **sek),
+            account("shops:2", metadata={"channel": "app"}),
+            account("shops", metadata={"channel": "web"}, **sek),
+            account("shops-1", metadata=_ODD),
+        ],
+    )
+    await ledger.update_account("shops:2", status="frozen", idempotency_key="freeze")
+    assert await _accounts(ledger, asset="SEK/2", limit=1) == ["shops", "shops:1"]
+    assert await _accounts(ledger, account_class="asset") == ["cash"]
+    assert await _accounts(ledger, status="frozen") == ["shops:2"]
+    assert await _accounts(ledger, metadata={"channel": "app"}, limit=1) == [
+        "shops-1", "shops:1", "shops:2",
+    ]  # fmt: skip
+    assert await _accounts(ledger, metadata=_ODD, prefix="shops") == ["shops:1"]
+    everything: dict[str, Any] = {"prefix": "shops", "status": "open", "metadata": {"": ""}, **sek}
+    assert await _accounts(ledger, **everything) == ["shops:1"]
+    await ledger.update_account("shops:1", metadata={"channel": "web"}, idempotency_key="move")
+    assert await _accounts(ledger, **everything) == []
+    assert await _accounts(ledger, metadata={"channel": "web"}, limit=1) == ["shops", "shops:1"]
+    assert (await ledger.verify()).holds
+
+
+async def test_a_cursor_of_accounts_belongs_to_its_filter(ledger: api.Ledger) -> None:
+    """With another filter it is refused."""
+    cursor = (await ledger.accounts(prefix="wallets", limit=1)).next_cursor
+    others: list[dict[str, Any]] = [
+        {}, {"prefix": "wallets", "status": "open"}, {"prefix": "wallets", "asset": "EUR/2"},
+        {"prefix": "wallets", "metadata": {"a": "b"}},
+    ]  # fmt: skip
+    for other in others:
+        refusal = await refused(ledger.accounts(cursor=cursor, **other))
+        assert (refusal.code, refusal.field) == ("malformed", "cursor")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("asset", "EUR"),
+        ("account_class", "cash"),
+        ("status", "shut"),
+        ("metadata", {str(number): "v" for number in range(9)}),
+    ],
+    ids=["asset", "class", "status", "metadata"],
+)
+async def test_odd_filters_of_accounts_are_refused(
+    shared_ledger: api.Ledger, field: str, value: Any
+) -> None:
+    """Each by name, through every door."""
+    refusal = await refused(shared_ledger.accounts(**{field: value}))
+    assert (refusal.code, refusal.field) == ("malformed", field)
+
+
+_OF_ACCOUNTS = [
+    ("DELETE FROM ledger.account_annotation WHERE ledger_id = {id}", "account shop"),
+    (
+        "UPDATE ledger.account_annotation SET address = 'cash' WHERE ledger_id = {id}",
+        "account cash: its annotations",
+    ),
+    (
+        "INSERT INTO ledger.account_annotation SELECT {id}, gen_random_uuid(), 'cash', 1",
+        "account cash: its annotations",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "named"), _OF_ACCOUNTS, ids=["missing", "moved", "added"])
+async def test_tampering_with_annotations_of_accounts_is_found(
+    postgres_store: PostgresStore,
+    clock: VirtualClock,
+    ledger_database: str,
+    statement: str,
+    named: str,
+) -> None:
+    """Verification holds the rows to every metadata that the accounts ever had."""
+    async with in_process(postgres_store, clock) as ledger:
+        await open_usual(ledger)
+        await open_accounts(ledger, [account("shop", metadata={"a": "1"})])
+        await ledger.submit_batch(
+            [
+                commands.update_account("shop", metadata={"a": value}, idempotency_key=value)
+                for value in ("2", "3", "1")
+            ]
+        )
+        assert (await ledger.verify()).holds
+        text = statement.replace("{id}", str(ledger._ledger_id)).encode()
+        with psycopg.connect(ledger_database, autocommit=True) as connection:
+            assert connection.execute(text).rowcount > 0
+        found = await ledger.verify()
+        assert any(named in fault for fault in found.faults), found.faults

@@ -4,6 +4,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -37,15 +38,22 @@ def postgres_uri(testrun_uid: str) -> Iterator[str]:
         yield server.uri("postgres")
 
 
-@pytest.fixture
-def database_uri(postgres_uri: str) -> Iterator[str]:
-    """URI of a fresh, empty database, dropped after the test."""
+@contextmanager
+def database(postgres_uri: str) -> Iterator[str]:
+    """Give the URI of a fresh, empty database, dropped at the end."""
     name = f"test_{uuid.uuid4().hex[:16]}"
     identifier = sql.Identifier(name)
     with psycopg.connect(postgres_uri, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(identifier))
         yield make_conninfo(postgres_uri, dbname=name)
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+@pytest.fixture
+def database_uri(postgres_uri: str) -> Iterator[str]:
+    """URI of a fresh, empty database, dropped after the test."""
+    with database(postgres_uri) as uri:
+        yield uri
 
 
 @pytest.fixture

@@ -477,9 +477,20 @@ class Ledger(LogApi, Protocol):
         ...
 
     async def accounts(
-        self, *, prefix: str = "", cursor: str | None = None, limit: int = 100
+        self,
+        *,
+        prefix: str = "",
+        asset: str | None = None,
+        account_class: AccountClass | str | None = None,
+        status: AccountStatus | str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
     ) -> AccountPage:
-        """List accounts by address; `prefix` is whole segments, as `customers:42`."""
+        """List accounts by address: those, as they stand, to which everything given applies.
+
+        `prefix` is whole segments, as `customers:42`; of `metadata` every pair is the account's.
+        """
         ...
 
     async def records(

@@ -364,11 +364,26 @@ class LedgerClient(ClientLog):
         return await self._read(_HOLD, f"/holds/{intake.position(position, 'hold')}", {})
 
     async def accounts(
-        self, *, prefix: str = "", cursor: str | None = None, limit: int = DEFAULT_PAGE_SIZE
+        self,
+        *,
+        prefix: str = "",
+        asset: str | None = None,
+        account_class: api.AccountClass | str | None = None,
+        status: api.AccountStatus | str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        cursor: str | None = None,
+        limit: int = DEFAULT_PAGE_SIZE,
     ) -> api.AccountPage:
-        """List accounts by address; `prefix` is whole segments, as `customers:42`."""
-        query = present(prefix=prefix or None, cursor=cursor, limit=limit)
-        return await self._read(_ACCOUNTS, "/accounts", query)
+        """List accounts by address: those, as they stand, to which everything given applies."""
+        query = present(
+            prefix=prefix or None,
+            asset=asset,
+            account_class=account_class,
+            status=status,
+            cursor=cursor,
+            limit=limit,
+        )
+        return await self._read(_ACCOUNTS, "/accounts", query | metadata_query(metadata))
 
     async def records(
         self,

@@ -397,11 +397,15 @@ class LocalLedger(LocalLog):
         self,
         *,
         prefix: str = "",
+        asset: str | None = None,
+        account_class: api.AccountClass | str | None = None,
+        status: api.AccountStatus | str | None = None,
+        metadata: Mapping[str, str] | None = None,
         cursor: str | None = None,
         limit: int = DEFAULT_PAGE_SIZE,
     ) -> api.AccountPage:
-        """List accounts by address; `prefix` is whole segments, as `customers:42`."""
-        chosen = filters.account_filter(prefix, None, None, None, None)
+        """List accounts by address: those, as they stand, to which everything given applies."""
+        chosen = filters.account_filter(prefix, asset, account_class, status, metadata)
         return await self._listings.accounts(chosen, cursor, limit)
 
     @reachable

@@ -237,6 +237,8 @@ async def verify(
     await _check_account_rows(store, head, walk)
     for fault in await walk.annotations.faults(store, head):
         walk.fault(fault)
+    for fault in await walk.annotations.account_faults(store, head):
+        walk.fault(fault)
     return Findings(
         walk.position, walk.entries, len(walk.accounts), walk.tree.root(), tuple(walk.faults)
     )

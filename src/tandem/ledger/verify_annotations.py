@@ -1,4 +1,4 @@
-"""Hold the annotations, by which records are listed, to the records' text."""
+"""Hold the annotations, by which records and accounts are listed, to the records' text."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -7,11 +7,12 @@ from typing import Final
 
 from tandem.ledger.core.filters import terms
 from tandem.ledger.core.records import Record
-from tandem.ledger.storage.port import Annotation, Head, LedgerStore
+from tandem.ledger.storage.port import AccountAnnotation, Annotation, Head, LedgerStore
 
 PAGE_ROWS: Final = 5_000
 _STRETCH_RECORDS: Final = 1_000
 _FIRST: Final = Annotation("0" * 32, 0)
+_FIRST_OF_ACCOUNTS: Final = AccountAnnotation("0" * 32, "")
 
 
 class Annotations:
@@ -19,12 +20,31 @@ class Annotations:
 
     def __init__(self) -> None:
         self._said: defaultdict[int, int] = defaultdict(int)
+        self._had: defaultdict[str, set[str]] = defaultdict(set)
 
     def take(self, record: Record) -> None:
         """Note what a record says."""
         if record.reference is not None or record.metadata:
             for term in terms(record.reference, record.metadata):
                 self._add(self._said, Annotation(term, record.position))
+        if record.account is not None and record.account.metadata:
+            self._had[record.account.address].update(terms(None, record.account.metadata))
+
+    async def account_faults(self, store: LedgerStore, head: Head) -> Iterator[str]:
+        """Compare what accounts had with the rows up to a head; name the accounts that differ."""
+        held: defaultdict[str, set[str]] = defaultdict(set)
+        after = _FIRST_OF_ACCOUNTS
+        while page := await store.stored_account_annotations(head.ledger_id, after, PAGE_ROWS):
+            for row in page:
+                if row.position <= head.position:
+                    held[row.address].add(row.term)
+            after = page[-1]
+        addresses = sorted(self._had.keys() | held.keys())
+        return (
+            f"account {address}: its annotations differ from the records"
+            for address in addresses
+            if self._had[address] != held[address]
+        )
 
     async def faults(self, store: LedgerStore, head: Head) -> Iterator[str]:
         """Compare with the rows up to a head; name the stretches that differ."""

@@ -47,10 +47,13 @@ class _MetadataFilter(_Filter):
         return queries.without_metadata(given)
 
 
-class AccountFilter(_Filter):
-    """Which accounts to list."""
+class AccountFilter(_MetadataFilter):
+    """Which accounts to list; `metadata[key]=value` is read beside these."""
 
     prefix: str = ""
+    asset: str | None = None
+    account_class: str | None = None
+    status: str | None = None
     cursor: str | None = None
     limit: int = DEFAULT_PAGE_SIZE
 
@@ -299,10 +302,17 @@ def _add_reads(router: APIRouter, require: Require, ledger: Any) -> None:
     guarded = [Depends(require("read"))]
     Ledger = Annotated[LocalLedger, Depends(ledger)]  # noqa: N806 - a type
 
-    @router.get("/accounts", dependencies=guarded, response_model=api.AccountPage)
-    async def list_accounts(ledger: Ledger, chosen: Annotated[AccountFilter, Query()]) -> Response:
+    @router.get(
+        "/accounts",
+        dependencies=guarded,
+        response_model=api.AccountPage,
+        openapi_extra=queries.METADATA_PARAMETER,
+    )
+    async def list_accounts(
+        ledger: Ledger, chosen: Annotated[AccountFilter, Query()], metadata: queries.Metadata
+    ) -> Response:
         """List accounts by address."""
-        return answer(await ledger.accounts(**dict(chosen)))
+        return answer(await ledger.accounts(**dict(chosen), metadata=metadata))
 
     @router.get("/accounts/{address}", dependencies=guarded, response_model=api.Account)
     async def read_account(ledger: Ledger, address: str) -> Response:

@@ -24,6 +24,7 @@ from tandem.ledger.core.merkle import Tile
 from tandem.ledger.core.parents import fold
 from tandem.ledger.core.records import ZERO, Balance, Record
 from tandem.ledger.storage.port import (
+    AccountAnnotation,
     AccountSlice,
     Annotation,
     Append,
@@ -394,6 +395,18 @@ class MemoryStore:
             for term in terms(record.reference, record.metadata)
         )
         return rows[bisect_right(rows, after) :][:limit]
+
+    async def stored_account_annotations(
+        self, ledger_id: int, after: AccountAnnotation, limit: int
+    ) -> Sequence[AccountAnnotation]:
+        """Annotations of accounts in order of term and address, for verification."""
+        first: dict[tuple[str, str], int] = {}
+        for record in self._log(ledger_id).records:
+            if record.account is not None:
+                for term in terms(None, record.account.metadata):
+                    first.setdefault((term, record.account.address), record.position)
+        rows = sorted(AccountAnnotation(*key, position) for key, position in first.items())
+        return [row for row in rows if row[:2] > after[:2]][:limit]
 
 
 def _sums(rows: Iterable[Displaced], window: Window) -> tuple[int, int]:

@@ -189,6 +189,14 @@ class StatementRow(NamedTuple):
     amount_minor: int
 
 
+class AccountAnnotation(NamedTuple):
+    """A row that says under which term an account is listed, and which record brought it."""
+
+    term: str
+    address: str
+    position: int = 0
+
+
 class StoredEntry(NamedTuple):
     """An entry row as stored, for verification against its record's bytes."""
 
@@ -368,4 +376,10 @@ class LedgerStore(Protocol):
         self, ledger_id: int, after: Annotation, limit: int
     ) -> Sequence[Annotation]:
         """Annotations in order of term and position, for verification."""
+        ...
+
+    async def stored_account_annotations(
+        self, ledger_id: int, after: AccountAnnotation, limit: int
+    ) -> Sequence[AccountAnnotation]:
+        """Annotations of accounts in order of term and address, for verification."""
         ...

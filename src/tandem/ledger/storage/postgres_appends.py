@@ -20,6 +20,7 @@ from tandem.ledger.storage.port import (
 )
 from tandem.ledger.storage.queries import query
 from tandem.ledger.storage.rows import (
+    account_annotation_parameters,
     account_parameters,
     annotation_lines,
     asset_parameters,
@@ -146,6 +147,10 @@ def _write_rest(cursor: Cursor[TupleRow], write: Append) -> None:
             query("insert_displaced"),
             [{"ledger_id": ledger_id, **row._asdict()} for row in write.displaced],
         )
+    if write.opened or write.updated:
+        annotations = account_annotation_parameters(write)
+        if annotations:
+            cursor.executemany(query("insert_account_annotation"), annotations)
     if write.tiles:
         cursor.executemany(
             query("insert_tile"),

@@ -10,9 +10,17 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from tandem.ledger.core.accounts import Account
 from tandem.ledger.core.canonical import decode
-from tandem.ledger.core.filters import AccountFilter, RecordFilter, Span, matches
+from tandem.ledger.core.filters import (
+    AccountFilter,
+    RecordFilter,
+    Span,
+    account_matches,
+    matches,
+)
+from tandem.ledger.storage.account_listings import account_statement
 from tandem.ledger.storage.listings import Bounds, Numbers, Statement, record_statement
 from tandem.ledger.storage.port import (
+    AccountAnnotation,
     AccountSlice,
     Annotation,
     AssetTotals,
@@ -107,15 +115,19 @@ class PostgresReads(PostgresTimes):
     async def accounts(
         self, ledger_id: int, chosen: AccountFilter, after: str, limit: int
     ) -> AccountSlice:
-        """Accounts that match, by address, after an address."""
-        parameters = {
-            "ledger_id": ledger_id,
-            "prefix": chosen.prefix or "",
-            "after": after,
-            "limit": limit,
-        }
-        found = [read_account(row) for row in await self._execute("accounts", parameters)]
-        return AccountSlice(found, found[-1].address if len(found) == limit else None)
+        """Accounts that match, by address, after an address; what it looks at is bounded."""
+        found: list[Account] = []
+        if chosen.prefix is not None and after < chosen.prefix:
+            itself = await self.account(ledger_id, chosen.prefix)
+            if itself is not None and account_matches(itself, chosen):
+                found.append(itself)
+        statement = account_statement(ledger_id, chosen, after, limit, self.bounds)
+        rows = await self._run(statement.text, statement.parameters)
+        found += [read_account(row) for row in rows if row[0] is not None]
+        if len(found) >= limit:
+            return AccountSlice(found[:limit], found[limit - 1].address)
+        walked = statement.name == "accounts_walk" and rows
+        return AccountSlice(found, rows[-1][10] if walked else None)
 
     async def records(
         self, ledger_id: int, chosen: RecordFilter, span: Span, limit: int
@@ -196,6 +208,19 @@ class PostgresReads(PostgresTimes):
         }
         rows = await self._execute("stored_annotations", parameters)
         return [Annotation(row[0].hex, row[1]) for row in rows]
+
+    async def stored_account_annotations(
+        self, ledger_id: int, after: AccountAnnotation, limit: int
+    ) -> Sequence[AccountAnnotation]:
+        """Annotations of accounts in order of term and address, for verification."""
+        parameters = {
+            "ledger_id": ledger_id,
+            "term": after.term,
+            "address": after.address,
+            "limit": limit,
+        }
+        rows = await self._execute("stored_account_annotations", parameters)
+        return [AccountAnnotation(row[0].hex, row[1], row[2]) for row in rows]
 
 
 def _stopped(statement: Statement, rows: Sequence[TupleRow], span: Span, limit: int) -> int | None:

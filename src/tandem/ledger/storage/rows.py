@@ -82,6 +82,21 @@ def annotation_lines(write: Append) -> bytes:
     return "".join(lines).encode()
 
 
+def account_annotation_parameters(write: Append) -> list[dict[str, Any]]:
+    """Give the annotations that the accounts of an append bring, each at its record."""
+    return [
+        {
+            "ledger_id": write.before.ledger_id,
+            "term": term,
+            "address": record.account.address,
+            "seq": record.position,
+        }
+        for record in write.records
+        if record.account is not None
+        for term in terms(None, record.account.metadata)
+    ]
+
+
 def _array(values: Iterable[object]) -> str:
     """Write an array literal of numbers; None is NULL."""
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"

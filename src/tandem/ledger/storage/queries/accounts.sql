@@ -1,15 +1,10 @@
--- A prefix is whole segments: the account itself, or what follows its colon (';' is ':' plus one).
+-- A stretch of addresses, in the order of an index.
 SELECT address, account_no, asset, account_class, min_balance_minor, max_balance_minor, status,
     opened_seq, opened_at_us, metadata
 FROM ledger.account
 WHERE ledger_id = %(ledger_id)s
-    AND address > %(after)s::text
-    AND address >= %(prefix)s::text
-    AND address < CASE WHEN %(prefix)s::text = '' THEN '~' ELSE %(prefix)s::text || ';' END
-    AND (
-        %(prefix)s::text = ''
-        OR address = %(prefix)s::text
-        OR (address >= %(prefix)s::text || ':' AND address < %(prefix)s::text || ';')
-    )
+    {filters}
+    AND address > %(after)s
+    AND address < %(before)s
 ORDER BY address
 LIMIT %(limit)s

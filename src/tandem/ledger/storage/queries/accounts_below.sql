@@ -9,5 +9,6 @@ UNION ALL
     WHERE ledger_id = %(ledger_id)s
         AND address > %(prefix)s::text || ':'
         AND address < %(prefix)s::text || ';'
+    ORDER BY address
     LIMIT %(limit)s
 )
