@@ -225,10 +225,10 @@ _ONE_CUSTOMER: Final = FIRST_CUSTOMER + 5
 _Of = RecordFilter
 
 # A record of a page costs four or five buffers by its index, and one or two in its list; a probe
-# costs four or five.
+# costs four or five; a stretch of the log at most a buffer for each record, mostly far less.
 _CASES: Final[dict[str, Case]] = {
-    "everything": Case(_Of(), "list_window", {RECORD}, 60),
-    "a time range": Case(_Of(), "list_window", {RECORD}, 60, part=(40, 60)),
+    "everything": Case(_Of(), "list_window", {RECORD}, 120),
+    "a time range": Case(_Of(), "list_window", {RECORD}, 120, part=(40, 60)),
     "an account in all records": Case(
         _Of(account="platform"), "list_one", {ENTRY, RECORD}, 800, Numbers(PLATFORM)),
     "an account in few records": Case(
@@ -237,7 +237,7 @@ _CASES: Final[dict[str, Case]] = {
         _Of(account="platform"), "list_one", {ENTRY, RECORD}, 800, Numbers(PLATFORM), (90, 95)),
     "a frequent kind": Case(_Of(kind=RecordKind.HOLD), "list_one", {KIND, RECORD}, 800),
     "a rare kind": Case(_Of(kind=RecordKind.REVERSAL), "list_one", {KIND, RECORD}, 800),
-    "transactions": Case(_Of(kind=RecordKind.TRANSACTION), "list_window", {RECORD}, 60),
+    "transactions": Case(_Of(kind=RecordKind.TRANSACTION), "list_window", {RECORD}, 120),
     "a reference": Case(_Of(reference="order-77"), "list_one", {ANNOTATION, RECORD}, 800),
     "frequent metadata": Case(_Of(metadata=_APP), "list_one", {ANNOTATION, RECORD}, 800),
     "rare metadata": Case(_Of(metadata={"city": "7"}), "list_one", {ANNOTATION, RECORD}, 800),
@@ -265,7 +265,7 @@ _CASES: Final[dict[str, Case]] = {
         _Of(account_prefix="couriers", metadata=_APP), "list_walk", {ENTRY, ANNOTATION}, 12_000,
         Numbers(below=COURIERS)),
     "a prefix of most records": Case(
-        _Of(account_prefix="customers"), "list_window", {RECORD}, 60),
+        _Of(account_prefix="customers"), "list_window", {RECORD}, 120),
     "a prefix of many accounts in few records": Case(
         _Of(account_prefix="sleepers"), "list_window", {RECORD}, 1_000),
     "a prefix of many accounts and a reference": Case(

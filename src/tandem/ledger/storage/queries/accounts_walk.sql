@@ -1,6 +1,6 @@
 -- Addresses that stand in every one of several ordered lists; see list_walk. What follows an
--- address is at least that address and '-', the least of the characters that addresses have. Where the first list stood in
--- the last step, everything up to there is done.
+-- address is at least that address and '-', the least of the characters that addresses have. Up to
+-- where the first list stood in the last step, everything is done.
 WITH RECURSIVE walk AS (
     SELECT 0 AS step, 0 AS found, NULL::text COLLATE "C" AS address,
         (%(after)s::text || '-') COLLATE "C" AS from_address, NULL::text COLLATE "C" AS done
