@@ -41,6 +41,9 @@ SEEDS ?= 200
 simulate: setup ## run seeded simulations of the ledger (SEED=n for one, SEEDS=n for many)
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(ARGS)
 
+mutate: setup ## mutate the ledger's core and see which tests notice (ARGS='tandem.ledger.core.parents*')
+	nice -n 15 $(BIN)/mutmut run $(ARGS)
+
 lint: setup ## ruff, formatting, types and import walls
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,6 +64,6 @@ lock: setup ## resolve the lock files again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements-dev.lock pyproject.toml ops/dev/build.in -o requirements.lock
 
 clean: ## remove the environment, caches and local data
-	rm -rf $(VENV) .tandem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .tandem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
 
-.PHONY: help setup demo serve test drill simulate lint check format bench lock clean
+.PHONY: help setup demo serve test drill simulate mutate lint check format bench lock clean

@@ -1,10 +1,14 @@
 """Fixtures that every test may use; each resource has its own module under tests/support."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("tandem", deadline=None)
+# A mutant dies of any failing example: a small one, or one that comes back, is not worth its time.
+settings.register_profile(
+    "mutation", deadline=None, database=None, phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile("tandem")
 
 pytest_plugins = [

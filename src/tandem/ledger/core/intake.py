@@ -141,7 +141,7 @@ def _choice[E](kind: Callable[[str], E], value: object, field: str, index: int |
         return kind(value)  # type: ignore[arg-type]  # an enum's constructor refuses what is not
     except (ValueError, TypeError):
         # Only a text is shown: what else comes may be long to write, or impossible.
-        shown = f"{value!r:.40}" if isinstance(value, str) else f"a {type(value).__name__}"
+        shown = f"{value!r:.40}" if isinstance(value, str) else type(value).__name__
         raise _malformed(f"{shown} is not a known {field}", field, index) from None
 
 
@@ -215,9 +215,8 @@ def _draft(values: RawEntries, least: int) -> _Draft:
         detail = f"a transaction has at most {most} entries"
         raise Refused(Refusal(RefusalCode.TOO_LARGE, detail, "entries"))
     if len(raw) < least:
-        raise _malformed("a transaction has two or more entries", "entries")
-    if not raw:
-        raise _malformed("entries are not empty", "entries")
+        few = "entries are not empty" if least == 1 else "a transaction has two or more entries"
+        raise _malformed(few, "entries")
     draft = _Draft([], [])
     for index, (account, direction, amount_minor, asset) in enumerate(raw):
         _check_asset(asset, index)
