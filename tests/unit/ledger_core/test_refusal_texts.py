@@ -4,6 +4,7 @@ One line each in `refusal_texts.txt`: the case, then the refusal. A new text is 
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,12 +32,18 @@ def _pair(payer: Any, payee: Any, amount: Any, asset: Any = None) -> list[_Raw]:
 # -- shapes --------------------------------------------------------------------------------------
 
 _GOOD: Final = _pair("a", "b", 1)
+_AMOUNTS: Final[list[Any]] = [
+    0, -1, True, 1.5, None, [], (), {}, set(), b"1", "", "01", "0", "1.5", "-3", "1e3", "NaN",
+    "9" * 39, "9" * 40, _MOST + 1, "1." + "0" * 76, "1." + "0" * 77,
+]  # fmt: skip
+_LIMITS: Final[list[Any]] = [
+    True, 1.5, "01", "-0", "9" * 41, "-" + "9" * 39, _MOST + 1, -_MOST - 1,
+]  # fmt: skip
 _SHAPES: Final[list[tuple[str, Callable[[], object]]]] = [
-    *((f"amount {value!r:.12}", lambda value=value: parse_amount(value))
-      for value in (0, -1, True, 1.5, None, [], (), {}, set(), b"1", "", "01", "0", "1.5", "-3",
-                    "1e3", "NaN", "9" * 39, "9" * 40, _MOST + 1, "1." + "0" * 76, "1." + "0" * 77)),
-    *((f"limit {value!r:.12}", lambda value=value: parse_limit(value, "max_balance_minor"))
-      for value in (True, 1.5, "01", "-0", "9" * 41, "-" + "9" * 39, _MOST + 1, -_MOST - 1)),
+    *((f"amount {value!r:.12}", partial(parse_amount, value))
+      for value in _AMOUNTS),
+    *((f"limit {value!r:.12}", partial(parse_limit, value, "max_balance_minor"))
+      for value in _LIMITS),
     ("ledger", lambda: intake.ledger_name("A")),
     ("key missing", lambda: intake.idempotency_key(None)),
     ("key empty", lambda: intake.idempotency_key("")),
