@@ -304,7 +304,7 @@ async def test_the_migration_annotates_what_was_there(
     versions = "tandem.ledger.storage.migrations.versions"
     fill = [
         statement
-        for name in ("0004_annotation", "0006_account_annotation")
+        for name in ("0004_annotation", "0007_account_annotation")
         for statement in import_module(f"{versions}.{name}").FILL
     ]
     async with (

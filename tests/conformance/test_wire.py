@@ -120,7 +120,7 @@ async def test_unknown_members_are_refused(shared_wire: Wire) -> None:
 async def test_unknown_filters_are_refused(shared_wire: Wire) -> None:
     """A filter that is not understood would list too much."""
     for path in ("/accounts", "/records", "/accounts/cash/balance", "/trial-balance"):
-        for query in ("colour=red", "Limit=1", "from=2026-01-01", "metadata[a]=b"):
+        for query in ("colour=red", "Limit=1", "from=2026-01-01", "meta[a]=b"):
             answer = await shared_wire.get(f"{path}?{query}")
             assert code_of(answer) == "malformed"
     answer = await shared_wire.server.http.get("/v1/ledgers?prefix=a")
