@@ -42,3 +42,10 @@ def test_a_seed_is_one_run() -> None:
     assert _digests("1") == here
     assert _digests("2") == here
     assert len(set(here.split())) == 3
+
+
+@pytest.mark.parametrize("seed", [1824])
+def test_seeds_that_once_found_something(seed: int) -> None:
+    """A mass expiry behind a clock that stepped past what was loaded."""
+    run = simulate(seed)
+    assert not run.findings, run.report()

@@ -6,6 +6,7 @@ it, the copy goes back to the last durable head and follows the log from there.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -204,13 +205,15 @@ class WorkingCopy:
         """
         assert batch.sealed is None
         await self._prepare()
-        now_us = max(self._now_us(), self.state.recorded_at_us + 1)
+        now_us = self._time_us()
         if self._due(now_us, MAX_EXPIRIES_PER_APPEND + 1):
-            for _ in range(MAX_EXPIRIES_PER_APPEND):
-                self._expire_next(batch, max(now_us, self.state.recorded_at_us + 1))
+            with suppress(KeyError):  # what comes due meanwhile is loaded by the next turn
+                for _ in range(MAX_EXPIRIES_PER_APPEND):
+                    self._expire_next(batch, max(now_us, self.state.recorded_at_us + 1))
             return None
         if not commands:
-            self._sweep(batch, 0)
+            with suppress(KeyError):
+                self._sweep(batch, 0)
         decisions: list[Decision] = []
         while len(decisions) < len(commands):
             if decisions:
