@@ -205,7 +205,7 @@ class WorkingCopy:
         """
         assert batch.sealed is None
         await self._prepare()
-        now_us = self._time_us()
+        now_us = max(self._now_us(), self.state.recorded_at_us + 1)
         if self._due(now_us, MAX_EXPIRIES_PER_APPEND + 1):
             with suppress(KeyError):  # what comes due meanwhile is loaded by the next turn
                 for _ in range(MAX_EXPIRIES_PER_APPEND):
