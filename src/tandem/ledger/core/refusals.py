@@ -89,6 +89,7 @@ PRECEDENCE: Final[tuple[tuple[RefusalCode, ...], ...]] = (
         RefusalCode.ACCOUNT_NOT_FOUND,
         RefusalCode.HOLD_NOT_FOUND,
         RefusalCode.TRANSACTION_NOT_FOUND,
+        RefusalCode.WEBHOOK_NOT_FOUND,
     ),
     (RefusalCode.HOLD_NOT_OPEN, RefusalCode.ALREADY_REVERSED),
     (RefusalCode.ACCOUNT_CLOSED, RefusalCode.ACCOUNT_FROZEN, RefusalCode.ACCOUNT_NOT_EMPTY),
