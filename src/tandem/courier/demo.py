@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ _STAGE: Final = "demo"
 _EXIT_FAILED: Final = 1
 _EXIT_INTERRUPTED: Final = 130
 _MIB: Final = 1024 * 1024
+_AGAIN_S: Final = 0.01
 
 type Rows = list[tuple[str, str]]
 
@@ -155,17 +157,33 @@ def _euros(amount_minor: int) -> str:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end the block as Ctrl-C does; give the signals back."""
+    """Let SIGTERM and a closed terminal end the block as Ctrl-C does; give the signals back.
+
+    An interrupt that strikes where Python lets no exception out (a destructor, a weak reference's
+    callback) would be lost; it comes again a moment later.
+    """
     before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler)}
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         before[number] = signal.signal(
             number, lambda _number, _frame: signal.raise_signal(signal.SIGINT)
         )
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda lost: _again(lost) or hook(lost)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _again(lost: "sys.UnraisableHookArgs") -> bool:
+    """Where what was lost is an interrupt, have it again; tell whether it was one."""
+    if lost.exc_type is not KeyboardInterrupt:
+        return False
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
+    return True
 
 
 @contextmanager

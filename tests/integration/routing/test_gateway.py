@@ -322,8 +322,8 @@ async def test_silence_costs_no_more_than_the_deadline(with_fallback: bool) -> N
         gateway_on(primary.url, engine.url) as gateway,
     ):
         started_s = time.monotonic()
-        result = await gateway.route(REQUEST, soon(600))
-        assert time.monotonic() - started_s < 0.9
+        result = await gateway.route(REQUEST, soon(2_000))
+        assert time.monotonic() - started_s < 2.6
     assert _label(result) == (_FALLBACK if with_fallback else _ESTIMATE)
 
 
