@@ -5,20 +5,18 @@ that was looked at, so a walk skips and repeats nothing while others write. A pa
 items than asked for and go on all the same: what one page looks at is bounded.
 """
 
-import base64
-import binascii
 import re
 from datetime import datetime
 from typing import Final, Literal
 
-from tandem.ledger import api
+from tandem.ledger import api, cursors
 from tandem.ledger.core import intake
 from tandem.ledger.core.filters import (
     AccountFilter,
     RecordFilter,
     digest,
 )
-from tandem.ledger.core.limits import MAX_CURSOR_CHARS, MAX_PAGE_SIZE
+from tandem.ledger.core.limits import MAX_PAGE_SIZE
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.reader import Reader
 from tandem.ledger.times import to_us
@@ -95,21 +93,13 @@ def page_size(limit: object) -> int:
 
 
 def _sealed(listing: _Listing, bound: str, value: str) -> str:
-    """Write a cursor; opaque, so that what is in it can change."""
-    text = f"{_VERSION}{listing}{bound}{value}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return cursors.sealed(f"{_VERSION}{listing}{bound}{value}")
 
 
 def _opened(cursor: object, listing: _Listing, bound: str) -> str:
-    if not isinstance(cursor, str) or len(cursor) > MAX_CURSOR_CHARS:
-        raise _no_cursor()
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        text = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
-    except (ValueError, binascii.Error):
-        raise _no_cursor() from None
+    text = cursors.opened(cursor)
     start = f"{_VERSION}{listing}"
-    if not text.startswith(start):
+    if text is None or not text.startswith(start):
         raise _no_cursor()
     if not text.startswith(bound, len(start)):
         detail = "the cursor belongs to another filter or order"

@@ -1,12 +1,9 @@
 """Statements as the interface shows them: places in one, cursors, lines with running balances."""
 
-import base64
-import binascii
 import json
 from typing import Final, NamedTuple
 
-from tandem.ledger import api
-from tandem.ledger.core.limits import MAX_CURSOR_CHARS
+from tandem.ledger import api, cursors
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.effective import FIRST_PLACE, Period, StatementReading
 from tandem.ledger.views import statement_lines
@@ -30,12 +27,12 @@ def first_place(known: int) -> Place:
 def opened_place(cursor: object, period: Period, address: str, position: int | None) -> Place:
     """Read a cursor; refused `malformed` where it is not one of this very statement."""
     refused = Refused(Refusal(RefusalCode.MALFORMED, "not a cursor of this statement", "cursor"))
-    if not isinstance(cursor, str) or len(cursor) > MAX_CURSOR_CHARS:
+    text = cursors.opened(cursor)
+    if text is None:
         raise refused
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        whose, *numbers = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, TypeError, binascii.Error):
+        whose, *numbers = json.loads(text)
+    except (ValueError, TypeError):
         raise refused from None
     if len(numbers) != _NUMBERS or any(type(number) is not int for number in numbers):
         raise refused
@@ -48,7 +45,6 @@ def opened_place(cursor: object, period: Period, address: str, position: int | N
 
 
 def _sealed(address: str, period: Period, place: Place) -> str:
-    """Write a cursor; opaque, so that what is in it can change."""
     by_effective, from_us, until_us = period
     members = [
         address,
@@ -59,8 +55,7 @@ def _sealed(address: str, period: Period, place: Place) -> str:
         *place.after,
         place.balance_minor,
     ]
-    text = json.dumps(members, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return cursors.sealed(json.dumps(members, separators=(",", ":")))
 
 
 def statement_view(

@@ -10,12 +10,12 @@ from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.limits import (
     DEFAULT_PAGE_SIZE,
     FRESH_WEBHOOK_SECRET_BYTES,
-    MAX_PAGE_SIZE,
     MAX_WEBHOOKS_PER_LEDGER,
     WEBHOOK_SECRETS,
 )
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.feed import start_position
+from tandem.ledger.listing import page_size
 from tandem.ledger.reachable import reachable
 from tandem.ledger.storage.port import Head, LedgerStore
 from tandem.ledger.storage.webhooks import Letter, Subscription
@@ -140,12 +140,9 @@ class LocalWebhooks:
         self, name: str, *, after: int = 0, limit: int = DEFAULT_PAGE_SIZE
     ) -> tuple[DeadLetter, ...]:
         """List dead letters after a position."""
-        position = start_position(after)
-        if type(limit) is not int or not 1 <= limit <= MAX_PAGE_SIZE:
-            detail = f"a page has 1 to {MAX_PAGE_SIZE} items"
-            raise Refused(Refusal(RefusalCode.MALFORMED, detail, "limit"))
+        position, size = start_position(after), page_size(limit)
         await self._there(name)
-        letters = await self._store.letters(self._ledger_id, name, position, limit)
+        letters = await self._store.letters(self._ledger_id, name, position, size)
         return tuple(map(_letter_view, letters))
 
     @reachable

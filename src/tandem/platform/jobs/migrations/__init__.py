@@ -1,1 +1,1 @@
-"""The schema of the API keys, step by step."""
+"""The schema of the background jobs, step by step."""
