@@ -59,6 +59,9 @@ class Batch:
         self.tree = tree.copy()
         self.written = Written([], [], [])
         self.annotated: list[Record] = []
+        self.opened: dict[int, Account] = {}
+        self.updated: dict[int, Account] = {}
+        self.closed_through_us = before.closed_through_us
         self.crashed = False  # whether a decision did
         self.displaced: list[Displaced] = []
         self.passed: list[Due] = []  # holds that were taken out of the queue meanwhile
@@ -84,6 +87,16 @@ class Batch:
         self.written.entry_lines.extend(lines)
         if record.reference is not None or record.metadata:
             self.annotated.append(record)
+        if record.account is not None:
+            self._change(record.kind, record.account)
+        if record.closed_through_us is not None:
+            self.closed_through_us = record.closed_through_us
+
+    def _change(self, kind: RecordKind, account: Account) -> None:
+        if kind is RecordKind.OPEN_ACCOUNT:
+            self.opened[account.number] = account
+        elif kind is RecordKind.UPDATE_ACCOUNT:
+            self.updated[account.number] = account
 
     def _displace(self, account_number: int, record: Record, leg: int) -> None:
         _, effect, amount_minor, _ = record.entries[leg]
@@ -105,21 +118,7 @@ class Batch:
         records, bodies, entry_lines = self.written
         tiles = self.tree.extend([leaf_hash(body.encode()) for body in bodies])
         last = records[-1]
-        changes = [record for record in records if record.account is not None]
-        opened = {
-            record.account.number: record.account
-            for record in changes
-            if record.account is not None and record.kind is RecordKind.OPEN_ACCOUNT
-        }
-        updated = {
-            record.account.number: record.account
-            for record in changes
-            if record.account is not None and record.kind is RecordKind.UPDATE_ACCOUNT
-        }
-        closed = [
-            record.closed_through_us for record in records if record.closed_through_us is not None
-        ]
-        next_number = max(opened, default=self.before.next_account_number - 1) + 1
+        next_number = max(self.opened, default=self.before.next_account_number - 1) + 1
         self.sealed = Append(
             self.before,
             self.before._replace(
@@ -127,13 +126,13 @@ class Batch:
                 recorded_at_us=last.recorded_at_us,
                 next_account_number=next_number,
                 frontier=self.tree.frontier,
-                closed_through_us=max(closed, default=self.before.closed_through_us),
+                closed_through_us=self.closed_through_us,
             ),
             records,
             bodies,
             entry_lines,
-            list(opened.values()),
-            list(updated.values()),
+            list(self.opened.values()),
+            list(self.updated.values()),
             tiles,
             self.annotated,
             self.displaced,
