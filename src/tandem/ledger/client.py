@@ -1,9 +1,8 @@
 """The SDK over HTTP: `LedgerClient` (async) and `SyncLedgerClient`, each an `api.Ledger`."""
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, Self
+from typing import Any, Self
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -11,20 +10,11 @@ from tandem.ledger import api
 from tandem.ledger.api import *  # noqa: F403 - a user of the client needs the interface's names
 from tandem.ledger.api import Record
 from tandem.ledger.async_client import DEFAULT_TIMEOUT_MS, LedgerClient
+from tandem.ledger.synchronous import blocking
 from tandem.ledger.webhooks.client import SyncWebhooks
 
 __all__ = ["LedgerClient", "SyncLedgerClient"]
 __all__ += api.__all__
-
-
-def _sync[**P, R](
-    method: Callable[Concatenate[LedgerClient, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate["SyncLedgerClient", P], R]:
-    @wraps(method)
-    def call(self: "SyncLedgerClient", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.run(lambda client: method(client, *args, **kwargs))
-
-    return call
 
 
 class SyncLedgerClient:
@@ -61,14 +51,17 @@ class SyncLedgerClient:
 
     def run[R](self, call: Callable[[LedgerClient], Coroutine[Any, Any, R]]) -> R:
         """Run a coroutine of the asynchronous client and wait for it."""
+        return self._wait(lambda: call(self._client))
+
+    def _wait[R](self, call: Callable[[], Coroutine[Any, Any, R]]) -> R:
         assert self._portal is not None, "the client is used inside its `with` block"
-        result: R = self._portal.call(call, self._client)
+        result: R = self._portal.call(call)
         return result
 
     @property
     def webhooks(self) -> SyncWebhooks:
         """The subscriptions that the ledger's records are sent to."""
-        return SyncWebhooks(self._client.webhooks, lambda call: self.run(lambda _client: call()))
+        return SyncWebhooks(self._client.webhooks, self._wait)
 
     def follow(self, *, after: int = 0) -> Iterator[Record]:
         """Iterate over every record after a position, as they come, each exactly once."""
@@ -87,31 +80,31 @@ class SyncLedgerClient:
         finally:
             self.run(close)
 
-    create_ledger = _sync(LedgerClient.create_ledger)
-    open_account = _sync(LedgerClient.open_account)
-    update_account = _sync(LedgerClient.update_account)
-    transfer = _sync(LedgerClient.transfer)
-    post_transaction = _sync(LedgerClient.post_transaction)
-    hold = _sync(LedgerClient.hold)
-    capture = _sync(LedgerClient.capture)
-    release = _sync(LedgerClient.release)
-    reverse = _sync(LedgerClient.reverse)
-    close_period = _sync(LedgerClient.close_period)
-    submit_batch = _sync(LedgerClient.submit_batch)
-    balance = _sync(LedgerClient.balance)
-    statement = _sync(LedgerClient.statement)
-    account = _sync(LedgerClient.account)
-    transaction = _sync(LedgerClient.transaction)
-    hold_state = _sync(LedgerClient.hold_state)
-    accounts = _sync(LedgerClient.accounts)
-    records = _sync(LedgerClient.records)
-    changes = _sync(LedgerClient.changes)
-    trial_balance = _sync(LedgerClient.trial_balance)
-    verify = _sync(LedgerClient.verify)
-    verifier_key = _sync(LedgerClient.verifier_key)
-    checkpoint = _sync(LedgerClient.checkpoint)
-    tile = _sync(LedgerClient.tile)
-    entry_bundle = _sync(LedgerClient.entry_bundle)
-    inclusion_proof = _sync(LedgerClient.inclusion_proof)
-    consistency_proof = _sync(LedgerClient.consistency_proof)
-    balance_proof = _sync(LedgerClient.balance_proof)
+    create_ledger = blocking(LedgerClient.create_ledger)
+    open_account = blocking(LedgerClient.open_account)
+    update_account = blocking(LedgerClient.update_account)
+    transfer = blocking(LedgerClient.transfer)
+    post_transaction = blocking(LedgerClient.post_transaction)
+    hold = blocking(LedgerClient.hold)
+    capture = blocking(LedgerClient.capture)
+    release = blocking(LedgerClient.release)
+    reverse = blocking(LedgerClient.reverse)
+    close_period = blocking(LedgerClient.close_period)
+    submit_batch = blocking(LedgerClient.submit_batch)
+    balance = blocking(LedgerClient.balance)
+    statement = blocking(LedgerClient.statement)
+    account = blocking(LedgerClient.account)
+    transaction = blocking(LedgerClient.transaction)
+    hold_state = blocking(LedgerClient.hold_state)
+    accounts = blocking(LedgerClient.accounts)
+    records = blocking(LedgerClient.records)
+    changes = blocking(LedgerClient.changes)
+    trial_balance = blocking(LedgerClient.trial_balance)
+    verify = blocking(LedgerClient.verify)
+    verifier_key = blocking(LedgerClient.verifier_key)
+    checkpoint = blocking(LedgerClient.checkpoint)
+    tile = blocking(LedgerClient.tile)
+    entry_bundle = blocking(LedgerClient.entry_bundle)
+    inclusion_proof = blocking(LedgerClient.inclusion_proof)
+    consistency_proof = blocking(LedgerClient.consistency_proof)
+    balance_proof = blocking(LedgerClient.balance_proof)

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from tandem.ledger.core import intake
 from tandem.ledger.core.kinds import RecordKind
 from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE, FRESH_WEBHOOK_SECRET_BYTES
+from tandem.ledger.synchronous import Waits, blocking
 from tandem.ledger.webhooks.api import DeadLetter, Webhook
 from tandem.ledger.webhooks.local import check_name
 from tandem.ledger.webhooks.signing import write_secret
@@ -94,62 +95,23 @@ class WebhooksClient:
 
 
 class SyncWebhooks:
-    """`WebhooksClient` for synchronous code. `run` waits for a coroutine."""
+    """`WebhooksClient` for synchronous code."""
 
-    def __init__(
-        self,
-        webhooks: WebhooksClient,
-        run: Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any],
-    ) -> None:
+    def __init__(self, webhooks: WebhooksClient, wait: Waits) -> None:
         self._webhooks = webhooks
-        self._run = run
+        self._wait = wait
 
-    def put(
-        self,
-        name: str,
-        *,
-        url: str,
-        kinds: Sequence[RecordKind | str] = (),
-        after: int | None = None,
-        secret: str | None = None,
-    ) -> Webhook:
-        """Make a webhook, or change the URL and kinds of the one of that name."""
-        made: Webhook = self._run(
-            lambda: self._webhooks.put(name, url=url, kinds=kinds, after=after, secret=secret)
-        )
-        return made
+    def run[R](self, call: Callable[[WebhooksClient], Coroutine[Any, Any, R]]) -> R:
+        """Run a coroutine of the asynchronous client and wait for it."""
+        return self._wait(lambda: call(self._webhooks))
 
-    def subscriptions(self) -> tuple[Webhook, ...]:
-        """List the webhooks by name."""
-        found: tuple[Webhook, ...] = self._run(self._webhooks.subscriptions)
-        return found
-
-    def delete(self, name: str) -> None:
-        """End a webhook; there need not be one."""
-        self._run(lambda: self._webhooks.delete(name))
-
-    def rotate_secret(self, name: str, *, secret: str | None = None) -> Webhook:
-        """Sign with a new secret and, beside it, the last one."""
-        changed: Webhook = self._run(lambda: self._webhooks.rotate_secret(name, secret=secret))
-        return changed
-
-    def resume(self, name: str) -> Webhook:
-        """Go on at once, paused or waiting for the next attempt."""
-        going: Webhook = self._run(lambda: self._webhooks.resume(name))
-        return going
-
-    def dead_letters(
-        self, name: str, *, after: int = 0, limit: int = DEFAULT_PAGE_SIZE
-    ) -> tuple[DeadLetter, ...]:
-        """List dead letters after a position."""
-        letters: tuple[DeadLetter, ...] = self._run(
-            lambda: self._webhooks.dead_letters(name, after=after, limit=limit)
-        )
-        return letters
-
-    def resend(self, name: str, position: int) -> None:
-        """Try a dead letter once more."""
-        self._run(lambda: self._webhooks.resend(name, position))
+    put = blocking(WebhooksClient.put)
+    subscriptions = blocking(WebhooksClient.subscriptions)
+    delete = blocking(WebhooksClient.delete)
+    rotate_secret = blocking(WebhooksClient.rotate_secret)
+    resume = blocking(WebhooksClient.resume)
+    dead_letters = blocking(WebhooksClient.dead_letters)
+    resend = blocking(WebhooksClient.resend)
 
 
 def _fresh() -> str:
