@@ -53,18 +53,11 @@ class EffectiveReader:
 
         `known_us` is the time by which holds count as expired, where it is not the record's own.
         """
-        account, _, latest = await self._reader.balance_as_of(address, known, known_us)
+        latest = await self._reader.balance_as_of(address, known, known_us)
         window = await self._window(effective_us, known)
-        if window.middle == known:
-            base = latest
-        elif window.middle < account.opened_position:
-            base = ZERO
-        else:
-            base = (await self._reader.balance_as_of(address, window.middle, effective_us)).balance
-        moved = await self._store.displacement(self._ledger_id, address, window)
-        return BalanceReading(account, known, _moved(base, moved))
+        return latest._replace(balance=await self._effective_by(latest, window))
 
-    async def trial_balance(self, effective_us: int, known: int) -> list[AssetTotals]:
+    async def trial_balance(self, effective_us: int, known: int) -> Sequence[AssetTotals]:
         """Sums per asset as of an effective time, as known at a position."""
         window = await self._window(effective_us, known)
         _, at_middle = await self._store.totals(self._ledger_id, window.middle)
@@ -85,25 +78,36 @@ class EffectiveReader:
     ) -> StatementReading:
         """Posted entries after a place, between the balances before and after the period."""
         by_effective, from_us, until_us = period
-        first = await self._last_by(from_us - 1, known)
-        last = await self._last_by(until_us - 1, known)
+        latest = await self._reader.balance_as_of(address, known, None)
+        begin = await self._window(from_us - 1, known)
+        end = await self._window(until_us - 1, known)
         if by_effective:
-            account, _, opening = await self.balance(address, from_us - 1, known)
-            closing = (await self.balance(address, until_us - 1, known)).balance
+            opening = await self._effective_by(latest, begin)
+            closing = await self._effective_by(latest, end)
         else:
-            account, _, _ = await self._reader.balance_as_of(address, known, None)
-            opening = await self._recorded_by(account, first)
-            closing = await self._recorded_by(account, last)
+            opening = await self._running(latest, begin.middle, None)
+            closing = await self._running(latest, end.middle, None)
         # What is effective as recorded and before the place need not be walked again.
         begun = await self._last_by(after[0] - 1, known) if by_effective else after[1] - 1
-        span = StatementSpan(by_effective, from_us, until_us, max(first, begun), last, known)
+        first, last = max(begin.middle, begun), end.middle
+        span = StatementSpan(by_effective, from_us, until_us, first, last, known)
         rows = await self._store.statement(self._ledger_id, address, span, after, limit)
-        return StatementReading(account, known, opening, closing, rows)
+        return StatementReading(latest.account, known, opening, closing, rows)
 
-    async def _recorded_by(self, account: Account, position: int) -> Balance:
+    async def _effective_by(self, latest: BalanceReading, window: Window) -> Balance:
+        """An account's totals in a window; `latest` are those at the last position known."""
+        base = await self._running(latest, window.middle, window.effective_us)
+        moved = await self._store.displacement(self._ledger_id, latest.account.address, window)
+        return _moved(base, moved)
+
+    async def _running(self, latest: BalanceReading, position: int, now_us: int | None) -> Balance:
+        """An account's totals just after a record; `latest` are those after a later or the same."""
+        account = latest.account
+        if position == latest.position:
+            return latest.balance
         if position < account.opened_position:
             return ZERO
-        return (await self._reader.balance_as_of(account.address, position, None)).balance
+        return (await self._reader.balance_as_of(account.address, position, now_us)).balance
 
     async def _window(self, effective_us: int, known: int) -> Window:
         return Window(await self._last_by(effective_us, known), known, effective_us)

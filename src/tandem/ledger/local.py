@@ -340,12 +340,12 @@ class LocalLedger(LocalLog):
             effective_us = intake.time(to_us(effective_at, "effective_at"), "effective_at")
             known = await self._reader.known_position(position, time_us)
             reading = await self._effective.balance(address, effective_us, known, time_us)
-            return balance_view(reading)
-        if position is not None:
-            return balance_view(await self._reader.balance_at_position(address, position))
-        if time_us is not None:
-            return balance_view(await self._reader.balance_at_time(address, time_us))
-        return balance_view(await self._reader.balance_now(address))
+        elif position is None and time_us is None:
+            reading = await self._reader.balance_now(address)
+        else:
+            known = await self._reader.known_position(position, time_us)
+            reading = await self._reader.balance_as_of(address, known, time_us)
+        return balance_view(reading)
 
     @reachable
     async def statement(
@@ -472,12 +472,15 @@ class LocalLedger(LocalLog):
     ) -> api.TrialBalance:
         """Sum every account per asset; the difference is zero at every position and time."""
         position, time_us = _known(at_position, at_time)
-        known = await self._reader.known_position(position, time_us)
-        if effective_at is None:
-            _, totals = await self._reader.trial_balance(known)
-        else:
+        if effective_at is not None:
+            known = await self._reader.known_position(position, time_us)
             effective_us = intake.time(to_us(effective_at, "effective_at"), "effective_at")
             totals = await self._effective.trial_balance(effective_us, known)
+        elif position is None and time_us is None:
+            known, totals = await self._reader.trial_balance(None)
+        else:
+            known = await self._reader.known_position(position, time_us)
+            _, totals = await self._reader.trial_balance(known)
         return api.TrialBalance(known, tuple(map(totals_view, totals)))
 
     @reachable

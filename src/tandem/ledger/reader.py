@@ -52,36 +52,39 @@ class Reader:
 
     async def balance_now(self, address: str) -> BalanceReading:
         """The balance as of every write acknowledged before the call."""
-        return await self._balance(address, None, self._now_us())
+        return await self.balance_as_of(address, None, self._now_us())
 
-    async def balance_at_position(self, address: str, position: int) -> BalanceReading:
-        """The balance just after a record."""
-        await self._known_position(position)
-        return await self._balance(address, position, None)
+    async def balance_as_of(
+        self, address: str, position: int | None, now_us: int | None
+    ) -> BalanceReading:
+        """The balance just after a record that is known to be there (None: the last).
 
-    async def balance_at_time(self, address: str, time_us: int) -> BalanceReading:
-        """The balance at a past time; that time is closed first, so the answer cannot change."""
-        await self.close_time(time_us)
-        position = await self._store.position_at(self._ledger_id, time_us)
-        return await self._balance(address, position, time_us)
+        Holds count as expired by `now_us`, or (None) by the time of that record.
+        """
+        row = await self._store.balance(self._ledger_id, address, position, now_us)
+        if row is None:
+            raise _account_not_found(address)
+        balance = row.balance
+        if row.unswept:
+            balance = await self._without_expired(row)
+        return BalanceReading(row.account, row.position, balance)
 
     async def known_position(self, at_position: int | None, at_time_us: int | None) -> int:
-        """The position that a read is to know the log up to; neither given, the last one."""
-        if at_position is not None:
-            await self._known_position(at_position)
-            return at_position
+        """The position that a read is to know the log up to; neither given, the last one.
+
+        A time is closed first, so that what is read as known at it cannot change.
+        """
         if at_time_us is not None:
             await self.close_time(at_time_us)
             return await self._store.position_at(self._ledger_id, at_time_us)
         head = await self._store.head(self._name)
         assert head is not None
-        return head.position
-
-    async def balance_as_of(
-        self, address: str, position: int, now_us: int | None
-    ) -> BalanceReading:
-        """The balance just after a record that is known to be there."""
-        return await self._balance(address, position, now_us)
+        if at_position is None:
+            return head.position
+        if at_position > head.position:
+            detail = f"the log ends at {head.position}"
+            raise Refused(Refusal(RefusalCode.MALFORMED, detail, "at_position"))
+        return at_position
 
     async def close_time(self, time_us: int) -> None:
         """See to it that nothing more is recorded at or before a time; refused in the future."""
@@ -96,25 +99,6 @@ class Reader:
         if closed is None or closed.recorded_at_us < time_us:
             detail = "this server's clock is ahead of the database's"
             raise Refused(Refusal(RefusalCode.UNAVAILABLE, detail, "at_time"))
-
-    async def _known_position(self, position: int) -> None:
-        head = await self._store.head(self._name)
-        assert head is not None
-        if position > head.position:
-            raise Refused(
-                Refusal(RefusalCode.MALFORMED, f"the log ends at {head.position}", "at_position")
-            )
-
-    async def _balance(
-        self, address: str, position: int | None, now_us: int | None
-    ) -> BalanceReading:
-        row = await self._store.balance(self._ledger_id, address, position, now_us)
-        if row is None:
-            raise _account_not_found(address)
-        balance = row.balance
-        if row.unswept:
-            balance = await self._without_expired(row)
-        return BalanceReading(row.account, row.position, balance)
 
     async def _without_expired(self, row: BalanceRow) -> Balance:
         """Take off what holds reserve that had expired by then, though nobody wrote it down."""
@@ -180,9 +164,7 @@ class Reader:
         return await self._store.records(self._ledger_id, chosen, span, limit)
 
     async def trial_balance(self, position: int | None) -> tuple[int, Sequence[AssetTotals]]:
-        """Sums per asset as of a position."""
-        if position is not None:
-            await self._known_position(position)
+        """Sums per asset as of a position known to be there (None: the last), and that position."""
         return await self._store.totals(self._ledger_id, position)
 
 
