@@ -277,18 +277,23 @@ async def test_a_walk_while_others_write(ledger: api.Ledger) -> None:
     assert rest.items[-1].position == await head(ledger) == 33
 
 
+async def _held(local: LocalLedger, clock: VirtualClock) -> api.Record:
+    """Of 100 in `wallets:a`, hold 60 for ten seconds."""
+    await open_usual(local)
+    await fund(local, "wallets:a", 100)
+    return await local.hold(
+        [api.debit("wallets:a", 60), api.credit("wallets:b", 60)],
+        expires_at=clock.after(10),
+        idempotency_key="hold",
+    )
+
+
 async def test_a_hold_expires_while_the_head_is_locked(
     postgres_store: PostgresStore, ledger_database: str, clock: VirtualClock
 ) -> None:
     """A capture decided in time stands, however long another keeps the database's row lock."""
     async with in_process(postgres_store, clock) as local:
-        await open_usual(local)
-        await fund(local, "wallets:a", 100)
-        hold = await local.hold(
-            [api.debit("wallets:a", 60), api.credit("wallets:b", 60)],
-            expires_at=clock.after(10),
-            idempotency_key="hold",
-        )
+        hold = await _held(local, clock)
         async with await psycopg.AsyncConnection.connect(ledger_database) as intruder:
             await intruder.execute(
                 "SELECT FROM ledger.head WHERE ledger_id = %s FOR UPDATE", [local._ledger_id]
@@ -323,13 +328,7 @@ async def test_a_hold_expires_over_http_too(
 ) -> None:
     """By the time of the server's clock, to the microsecond, with nobody having written it down."""
     async with in_process(postgres_store, clock) as local:
-        await open_usual(local)
-        await fund(local, "wallets:a", 100)
-        hold = await local.hold(
-            [api.debit("wallets:a", 60), api.credit("wallets:b", 60)],
-            expires_at=clock.after(10),
-            idempotency_key="hold",
-        )
+        hold = await _held(local, clock)
     service = LedgerService(postgres_store, clock)
     try:
         async with HttpServer(api_of(service, ledger_server), host="127.0.0.1", port=0) as server:

@@ -4,15 +4,17 @@ import asyncio
 import random
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from tandem.ledger import commands
 from tandem.ledger.api import (
     Entry,
     Ledger,
+    Receipt,
     Record,
     RecordKind,
     RefusalCode,
@@ -20,6 +22,7 @@ from tandem.ledger.api import (
     credit,
     debit,
 )
+from tandem.ledger.core.commands import SingleCommand
 from tandem.platform.auth import Permission
 from tandem.platform.processes import ChildProcess, free_port
 from tandem.server import open_keys
@@ -30,6 +33,7 @@ FUNDS_MINOR: Final = 1_000
 PAGE: Final = 1_000
 _TRANSIENT: Final = (RefusalCode.UNAVAILABLE, RefusalCode.OVERLOADED)
 
+type Submit = Callable[[Ledger, int], Awaitable[list[Receipt]]]
 type Call = Callable[[Ledger], Coroutine[Any, Any, Record]]
 
 
@@ -181,6 +185,33 @@ async def read_log(ledger: Ledger) -> list[Record]:
         page = await ledger.records(cursor=page.next_cursor, limit=PAGE)
         records += page.items
     return records
+
+
+def transfers(prefix: str, count: int) -> list[SingleCommand]:
+    """Make commands that move 1 each from the first wallet to the second, each under a key."""
+    return [
+        commands.transfer(
+            debit_account=WALLETS[0],
+            credit_account=WALLETS[1],
+            amount_minor=1,
+            idempotency_key=f"{prefix}-{number}",
+        )
+        for number in range(count)
+    ]
+
+
+async def check_one_effect(
+    ledger: Ledger, before: int, receipts: list[Receipt], count: int, submit: Submit
+) -> None:
+    """What `transfers` make is there once, in order, and whoever asks again is told of the same."""
+    assert [receipt.refusal for receipt in receipts] == [None] * count
+    positions = [receipt.position for receipt in receipts]
+    assert positions == list(range(before + 1, before + count + 1))
+    again = await submit(ledger, count)
+    assert [receipt.position for receipt in again] == positions
+    assert all(receipt.replayed for receipt in again)
+    assert (await ledger.balance(WALLETS[0])).balance_minor == FUNDS_MINOR - count
+    await audit(ledger, Journal())
 
 
 async def audit(ledger: Ledger, journal: Journal) -> list[Record]:

@@ -15,11 +15,10 @@ from typing import Final
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.support.fault_proxy import PORT, Cut, FaultProxy
-from tests.support.ledger import Journal, Server, audit, make_token, open_books
+from tests.support.ledger import Server, check_one_effect, make_token, open_books, transfers
 from tests.support.postgres import restart
 from tests.support.processes import gone
 
-from tandem.ledger import commands
 from tandem.ledger.api import Ledger, Receipt, RefusalCode
 from tandem.ledger.client import LedgerClient, Refused
 from tandem.ledger.embedded import open_service
@@ -66,18 +65,9 @@ async def proxied(
 
 async def submit(ledger: Ledger, count: int) -> list[Receipt]:
     """Submit one append of so many transfers, under the same keys until there is an answer."""
-    transfers = [
-        commands.transfer(
-            debit_account="wallets:0",
-            credit_account="wallets:1",
-            amount_minor=1,
-            idempotency_key=f"kill-{number}",
-        )
-        for number in range(count)
-    ]
     while True:
         try:
-            receipts = await ledger.submit_batch(transfers)
+            receipts = await ledger.submit_batch(transfers("kill", count))
         except Refused as refused:
             if refused.code is not RefusalCode.UNAVAILABLE:
                 raise
@@ -85,20 +75,6 @@ async def submit(ledger: Ledger, count: int) -> list[Receipt]:
         codes = {receipt.refusal.code for receipt in receipts if receipt.refusal is not None}
         if codes != {RefusalCode.UNAVAILABLE}:
             return receipts
-
-
-async def check_one_effect(
-    ledger: Ledger, before: int, receipts: list[Receipt], count: int
-) -> None:
-    """The transfers are there once, in order, and whoever asks again is told of the same."""
-    assert [receipt.refusal for receipt in receipts] == [None] * count
-    positions = [receipt.position for receipt in receipts]
-    assert positions == list(range(before + 1, before + count + 1))
-    again = await submit(ledger, count)
-    assert [receipt.position for receipt in again] == positions
-    assert all(receipt.replayed for receipt in again)
-    assert (await ledger.balance("wallets:0")).balance_minor == 1_000 - count
-    await audit(ledger, Journal())
 
 
 @pytest.mark.parametrize(("count", "cut"), CASES)
@@ -133,7 +109,7 @@ async def test_the_server_is_killed_at(
                 # Only what was committed is found again; all else is made now.
                 told = {receipt.replayed for receipt in receipts}
                 assert told == {cut is Cut.AFTER_COMMIT}
-                await check_one_effect(ledger, before, receipts, count)
+                await check_one_effect(ledger, before, receipts, count, submit)
         finally:
             await asyncio.to_thread(server.child.stop)
 
@@ -168,5 +144,5 @@ async def test_the_database_is_killed_at(
         writing = asyncio.create_task(submit(ledger, count))
         await killed.wait()
         await asyncio.to_thread(restart, own_postgres, dead[0])
-        await check_one_effect(ledger, before, await writing, count)
+        await check_one_effect(ledger, before, await writing, count, submit)
         assert proxy.cuts == len(dead) == 1

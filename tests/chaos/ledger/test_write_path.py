@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 from tests.support.fault_proxy import PORT, Cut, FaultProxy
-from tests.support.ledger import Journal, audit, open_books, work
+from tests.support.ledger import Journal, audit, check_one_effect, open_books, transfers, work
 
-from tandem.ledger import commands
-from tandem.ledger.api import Receipt, RefusalCode
+from tandem.ledger.api import Ledger, Receipt, RefusalCode
 from tandem.ledger.core.limits import MAX_APPEND_ATTEMPTS
 from tandem.ledger.embedded import open_service
 from tandem.ledger.local import LocalLedger
@@ -42,19 +41,9 @@ async def behind_a_proxy(
         yield ledger, proxy
 
 
-async def submit(ledger: LocalLedger, count: int) -> list[Receipt]:
+async def submit(ledger: Ledger, count: int) -> list[Receipt]:
     """Submit one append of so many transfers, under the same keys each time."""
-    return await ledger.submit_batch(
-        [
-            commands.transfer(
-                debit_account="wallets:0",
-                credit_account="wallets:1",
-                amount_minor=1,
-                idempotency_key=f"cut-{number}",
-            )
-            for number in range(count)
-        ]
-    )
+    return await ledger.submit_batch(transfers("cut", count))
 
 
 CUTS = [
@@ -77,7 +66,7 @@ async def test_a_cut_is_settled_for_the_caller(
         proxy.arm(cut, 2)
         receipts = await submit(ledger, count)
         assert proxy.cuts == 2
-        await check_one_effect(ledger, before, receipts, count)
+        await check_one_effect(ledger, before, receipts, count, submit)
 
 
 @pytest.mark.parametrize(("count", "cut"), CUTS, ids=NAMES)
@@ -95,21 +84,8 @@ async def test_too_many_cuts_are_unavailable(
         assert codes == [RefusalCode.UNAVAILABLE] * count
         assert proxy.cuts == 1 + MAX_APPEND_ATTEMPTS
         proxy.arm(cut, 0)
-        await check_one_effect(ledger, before, await submit(ledger, count), count)
-
-
-async def check_one_effect(
-    ledger: LocalLedger, before: int, receipts: list[Receipt], count: int
-) -> None:
-    """The transfers are there once, in order, and whoever asks again is told of the same."""
-    assert [receipt.refusal for receipt in receipts] == [None] * count
-    positions = [receipt.position for receipt in receipts]
-    assert positions == list(range(before + 1, before + count + 1))
-    again = await submit(ledger, count)
-    assert [receipt.position for receipt in again] == positions
-    assert all(receipt.replayed for receipt in again)
-    assert (await ledger.balance("wallets:0")).balance_minor == 1_000 - count
-    await audit(ledger, Journal())
+        receipts = await submit(ledger, count)
+        await check_one_effect(ledger, before, receipts, count, submit)
 
 
 async def test_cuts_in_the_middle_of_a_load(database_uri: str, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The writer and time: holds that expire around it, in masses, and clocks that stray."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 
 import anyio
@@ -28,17 +28,22 @@ pytestmark = pytest.mark.anyio
 END = datetime.max.replace(tzinfo=UTC)
 
 
+def _held(ledger: LocalLedger, clock: VirtualClock) -> Awaitable[api.Record]:
+    """Hold 10 of `wallets:a` for a minute."""
+    return ledger.hold(
+        [api.debit("wallets:a", 10), api.credit("wallets:b", 10)],
+        expires_at=clock.after(60),
+        idempotency_key="hold",
+    )
+
+
 async def test_a_hold_expires_while_its_capture_queues(
     gated: LocalLedger, store: GatedStore, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the time of the decision that counts, not that of the call."""
     monkeypatch.setattr(writer, "MAX_WEIGHT_PER_APPEND", 2)
     monkeypatch.setattr(writer, "PROMPT_WEIGHT", 2)
-    hold = await gated.hold(
-        [api.debit("wallets:a", 10), api.credit("wallets:b", 10)],
-        expires_at=clock.after(60),
-        idempotency_key="hold",
-    )
+    hold = await _held(gated, clock)
     store.appends.clear()
     writes = [started(spend(gated, 1, f"key-{number}")) for number in range(2)]
     await quiet()
@@ -56,11 +61,7 @@ async def test_a_hold_expires_between_decision_and_append(
     gated: LocalLedger, store: GatedStore, clock: VirtualClock
 ) -> None:
     """A capture that was decided in time is captured, however long the append takes."""
-    hold = await gated.hold(
-        [api.debit("wallets:a", 10), api.credit("wallets:b", 10)],
-        expires_at=clock.after(60),
-        idempotency_key="hold",
-    )
+    hold = await _held(gated, clock)
     store.appends.clear()
     capture = started(gated.capture(hold.position, idempotency_key="capture"))
     await quiet()
@@ -249,11 +250,7 @@ async def test_a_hold_that_expired_behind_a_failed_release_is_swept(
     gated: LocalLedger, store: GatedStore, clock: VirtualClock
 ) -> None:
     """Its release made it no longer due; when that is not written, it is due again."""
-    hold = await gated.hold(
-        [api.debit("wallets:a", 10), api.credit("wallets:b", 10)],
-        expires_at=clock.after(60),
-        idempotency_key="hold",
-    )
+    hold = await _held(gated, clock)
     store.appends.clear()
     store.failures = 1
     release = started(gated.release(hold.position, idempotency_key="release"))
