@@ -17,7 +17,7 @@ from tests.simulation.loop import Stuck
 from tests.simulation.plan import Plan, draw
 from tests.simulation.world import LEDGER, World
 
-from tandem.ledger.verify import verify
+from tandem.ledger.audit.verify import verify
 
 # After the storm everything is answered within this much virtual time.
 CALM_US: Final = 60_000_000

@@ -6,6 +6,7 @@ from typing import Final
 
 from tandem.ledger import api, commands
 from tandem.ledger.api import Entry
+from tandem.ledger.audit.verify import verify
 from tandem.ledger.core import filters, intake
 from tandem.ledger.core.canonical import decode
 from tandem.ledger.core.commands import Command, SingleCommand
@@ -31,7 +32,6 @@ from tandem.ledger.signing import Signer
 from tandem.ledger.statements import first_place, opened_place, statement_view
 from tandem.ledger.storage.port import Head, LedgerStore
 from tandem.ledger.times import from_us, to_us
-from tandem.ledger.verify import verify
 from tandem.ledger.views import (
     account_view,
     balance_view,

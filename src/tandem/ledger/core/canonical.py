@@ -35,6 +35,14 @@ _EFFECTS: Final = {int(effect): effect for effect in Effect}
 # Formatting an enum member costs more than looking its digit up.
 _CODES: Final = "0123456789"
 _KINDS: Final = {str(kind): kind for kind in RecordKind}
+
+
+def _no_such_number(text: str) -> None:
+    raise ValueError(f"{text:.20} is no number of a record")
+
+
+# Records hold whole numbers only.
+_loads: Final = json.JSONDecoder(parse_float=_no_such_number, parse_constant=_no_such_number).decode
 _dumps: Final = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
 ).encode
@@ -141,7 +149,7 @@ def _refusal_fields(refusal: Refusal) -> dict[str, Any]:
 def decode(body: str) -> Record:
     """Read a record back from its canonical text. Raises ValueError where it is none."""
     try:
-        return _read(json.loads(body))
+        return _read(_loads(body))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a record: {error!r:.80}") from error
 

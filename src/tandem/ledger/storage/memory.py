@@ -33,6 +33,7 @@ from tandem.ledger.storage.port import (
     Conflict,
     Displaced,
     DuplicateKey,
+    EntryLines,
     Head,
     Loaded,
     LockedHead,
@@ -74,6 +75,10 @@ class _Log:
         self.tiles.extend(write.tiles)
         self.displaced.extend(write.displaced)
         self.head = write.after
+
+    def scales(self) -> dict[str, int]:
+        """Assets' codes and scales."""
+        return dict(filter(None, (parse_asset(held.asset) for held in self.accounts.values())))
 
     def _take(self, record: Record, body: str) -> None:
         assert record.position == len(self.records) + 1
@@ -184,7 +189,7 @@ class MemoryStore:
         """Load what decisions need."""
         log = self._log(ledger_id)
         known = [address for address in addresses if address in log.accounts]
-        scales = dict(filter(None, (parse_asset(held.asset) for held in log.accounts.values())))
+        scales = log.scales()
         return Loaded(
             {address: log.accounts[address] for address in known},
             {address: log.latest(address, log.head.position) for address in known},
@@ -361,7 +366,7 @@ class MemoryStore:
         self, ledger_id: int, after: int, limit: int
     ) -> Sequence[StoredRecord]:
         """Records with their columns, in order, for verification."""
-        log = self._log(ledger_id)
+        log, after = self._log(ledger_id), max(after, 0)
         return [
             StoredRecord(
                 record.position,
@@ -384,6 +389,32 @@ class MemoryStore:
         log = self._log(ledger_id)
         rows = sorted(entry for entries in log.entries.values() for entry in entries)
         return [entry for entry in rows if entry[:3] > after][:limit]
+
+    async def entry_lines(
+        self, ledger_id: int, after: tuple[int, int, int], limit: int, *, salt: str, position: int
+    ) -> EntryLines:
+        """The next entry rows in order of account, position and leg, for verification."""
+        page = await self.stored_entries(ledger_id, after, limit)
+        accounts: dict[int, list[str]] = {}
+        for number, at, leg, effect, amount_minor, balance in page:
+            if at <= position:
+                line = ",".join(map(str, (salt, at, leg, effect, amount_minor, *balance)))
+                accounts.setdefault(number, []).append(line)
+        highest = max((row.position for row in page), default=0)
+        return EntryLines([*accounts.items()], page[-1][:3] if page else None, highest)
+
+    async def stored_tiles(
+        self, ledger_id: int, after: tuple[int, int], limit: int
+    ) -> Sequence[Tile]:
+        """Full tiles in order of level and index, for verification."""
+        return [tile for tile in sorted(self._log(ledger_id).tiles) if tile[:2] > after][:limit]
+
+    async def stored_assets(
+        self, ledger_id: int, after: str, limit: int
+    ) -> Sequence[tuple[str, int]]:
+        """Assets' codes and scales in order of code, for verification."""
+        scales = sorted(self._log(ledger_id).scales().items())
+        return [one for one in scales if one[0] > after][:limit]
 
     async def stored_annotations(
         self, ledger_id: int, after: Annotation, limit: int

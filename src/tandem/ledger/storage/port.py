@@ -208,6 +208,19 @@ class StoredEntry(NamedTuple):
     balance: Balance
 
 
+class EntryLines(NamedTuple):
+    """A page of entry rows as lines, for verification.
+
+    `accounts` gives for each account its rows up to a position: salt, position, leg, effect,
+    amount and the four totals after it, with commas. `last` is the place of the page's last row,
+    None where there are no more rows. `highest` is the highest position on the page.
+    """
+
+    accounts: Sequence[tuple[int, Sequence[str]]]
+    last: tuple[int, int, int] | None
+    highest: int
+
+
 class StoredRecord(NamedTuple):
     """A record's columns and bytes as stored, for verification."""
 
@@ -370,6 +383,27 @@ class LedgerStore(Protocol):
         self, ledger_id: int, after: tuple[int, int, int], limit: int
     ) -> Sequence[StoredEntry]:
         """Entry rows in order of account, position and leg, for verification."""
+        ...
+
+    async def entry_lines(
+        self, ledger_id: int, after: tuple[int, int, int], limit: int, *, salt: str, position: int
+    ) -> EntryLines:
+        """The next entry rows in order of account, position and leg, for verification.
+
+        Rows after `position` are passed over.
+        """
+        ...
+
+    async def stored_tiles(
+        self, ledger_id: int, after: tuple[int, int], limit: int
+    ) -> Sequence[Tile]:
+        """Full tiles in order of level and index, for verification."""
+        ...
+
+    async def stored_assets(
+        self, ledger_id: int, after: str, limit: int
+    ) -> Sequence[tuple[str, int]]:
+        """Assets' codes and scales in order of code, for verification."""
         ...
 
     async def stored_annotations(

@@ -20,17 +20,14 @@ from tandem.ledger.core.filters import (
 from tandem.ledger.storage.account_listings import account_statement
 from tandem.ledger.storage.listings import Bounds, Numbers, Statement, record_statement
 from tandem.ledger.storage.port import (
-    AccountAnnotation,
     AccountSlice,
-    Annotation,
     AssetTotals,
     BalanceRow,
     Head,
     RecordSlice,
     StorageUnavailable,
-    StoredEntry,
-    StoredRecord,
 )
+from tandem.ledger.storage.postgres_audit import PostgresAudit
 from tandem.ledger.storage.postgres_times import PostgresTimes
 from tandem.ledger.storage.queries import query
 from tandem.ledger.storage.rows import read_account, read_balance, read_head
@@ -47,7 +44,7 @@ async def reading(pool: Pool) -> AsyncIterator[AsyncConnection[TupleRow]]:
         raise StorageUnavailable(str(error)) from error
 
 
-class PostgresReads(PostgresTimes):
+class PostgresReads(PostgresTimes, PostgresAudit):
     """Reads over a pool."""
 
     def __init__(self, pool: Pool, max_clock_skew_us: int) -> None:
@@ -172,55 +169,6 @@ class PostgresReads(PostgresTimes):
             if row[1] is not None
         ]
         return rows[0][0], sums
-
-    async def stored_records(
-        self, ledger_id: int, after: int, limit: int
-    ) -> Sequence[StoredRecord]:
-        """Records with their columns as stored, in order, for verification."""
-        parameters = {"ledger_id": ledger_id, "after": after, "limit": limit}
-        return [StoredRecord(*row) for row in await self._execute("stored_records", parameters)]
-
-    async def stored_entries(
-        self, ledger_id: int, after: tuple[int, int, int], limit: int
-    ) -> Sequence[StoredEntry]:
-        """Entry rows in order of account, position and leg, for verification."""
-        parameters = {
-            "ledger_id": ledger_id,
-            "account_no": after[0],
-            "seq": after[1],
-            "leg": after[2],
-            "limit": limit,
-        }
-        return [
-            StoredEntry(row[0], row[1], row[2], row[3], int(row[4]), read_balance(row[5:9]))
-            for row in await self._execute("stored_entries", parameters)
-        ]
-
-    async def stored_annotations(
-        self, ledger_id: int, after: Annotation, limit: int
-    ) -> Sequence[Annotation]:
-        """Annotations in order of term and position, for verification."""
-        parameters = {
-            "ledger_id": ledger_id,
-            "term": after.term,
-            "seq": after.position,
-            "limit": limit,
-        }
-        rows = await self._execute("stored_annotations", parameters)
-        return [Annotation(row[0].hex, row[1]) for row in rows]
-
-    async def stored_account_annotations(
-        self, ledger_id: int, after: AccountAnnotation, limit: int
-    ) -> Sequence[AccountAnnotation]:
-        """Annotations of accounts in order of term and address, for verification."""
-        parameters = {
-            "ledger_id": ledger_id,
-            "term": after.term,
-            "address": after.address,
-            "limit": limit,
-        }
-        rows = await self._execute("stored_account_annotations", parameters)
-        return [AccountAnnotation(row[0].hex, row[1], row[2]) for row in rows]
 
 
 def _stopped(statement: Statement, rows: Sequence[TupleRow], span: Span, limit: int) -> int | None:

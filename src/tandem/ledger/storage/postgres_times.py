@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg.rows import TupleRow
 
-from tandem.ledger.storage.port import Displaced, StatementRow, StatementSpan, Window
+from tandem.ledger.storage.port import StatementRow, StatementSpan, Window
 
 
 class PostgresTimes:
@@ -51,17 +51,3 @@ class PostgresTimes:
             StatementRow(row[0], row[1], row[2], row[3], row[4], row[5], int(row[6]))
             for row in await self._execute(name, parameters)
         ]
-
-    async def stored_displaced(
-        self, ledger_id: int, after: tuple[int, int, int], limit: int
-    ) -> Sequence[Displaced]:
-        """Displaced rows in order of account, position and leg, for verification."""
-        parameters = {
-            "ledger_id": ledger_id,
-            "account_no": after[0],
-            "seq": after[1],
-            "leg": after[2],
-            "limit": limit,
-        }
-        rows = await self._execute("stored_displaced", parameters)
-        return [Displaced(row[0], row[1], row[2], row[3], row[4], int(row[5])) for row in rows]

@@ -1,7 +1,7 @@
 """Hold the annotations, by which records and accounts are listed, to the records' text."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
@@ -21,14 +21,19 @@ class Annotations:
     def __init__(self) -> None:
         self._said: defaultdict[int, int] = defaultdict(int)
         self._had: defaultdict[str, set[str]] = defaultdict(set)
+        self.highest = 0  # the highest position that any row has
 
     def take(self, record: Record) -> None:
         """Note what a record says."""
         if record.reference is not None or record.metadata:
-            for term in terms(record.reference, record.metadata):
-                self._add(self._said, Annotation(term, record.position))
+            self.add(record.position, record.reference, record.metadata)
         if record.account is not None and record.account.metadata:
             self._had[record.account.address].update(terms(None, record.account.metadata))
+
+    def add(self, position: int, reference: str | None, metadata: Mapping[str, str]) -> None:
+        """Note the reference and metadata of a record."""
+        for term in terms(reference, metadata):
+            self._add(self._said, Annotation(term, position))
 
     async def account_faults(self, store: LedgerStore, head: Head) -> Iterator[str]:
         """Compare what accounts had with the rows up to a head; name the accounts that differ."""
@@ -36,6 +41,7 @@ class Annotations:
         after = _FIRST_OF_ACCOUNTS
         while page := await store.stored_account_annotations(head.ledger_id, after, PAGE_ROWS):
             for row in page:
+                self.highest = max(self.highest, row.position)
                 if row.position <= head.position:
                     held[row.address].add(row.term)
             after = page[-1]
@@ -52,6 +58,7 @@ class Annotations:
         after = _FIRST
         while page := await store.stored_annotations(head.ledger_id, after, PAGE_ROWS):
             for row in page:
+                self.highest = max(self.highest, row.position)
                 if row.position <= head.position:
                     self._add(held, row)
             after = page[-1]

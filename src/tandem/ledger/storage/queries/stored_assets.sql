@@ -1,0 +1,5 @@
+SELECT code, scale
+FROM ledger.asset
+WHERE ledger_id = %(ledger_id)s AND code > %(code)s
+ORDER BY code
+LIMIT %(limit)s
