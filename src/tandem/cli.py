@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from tandem import cli_exchange
-from tandem.cli_log import add_commands
+from tandem import cli_exchange, cli_log
+from tandem.cli_kit import DataDirectory
 from tandem.cli_webhooks import webhooks_app
 from tandem.platform.errors import PlatformError, SettingsError
 from tandem.platform.processes import end_process
@@ -33,10 +33,6 @@ ledger_app = typer.Typer(help="Look after ledgers.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(ledger_app, name="ledger")
 ledger_app.add_typer(webhooks_app, name="webhooks")
-
-DataDirectory = Annotated[
-    Path | None, typer.Option(help="Where the embedded database lives (.tandem).")
-]
 
 
 def main() -> None:
@@ -149,37 +145,6 @@ def revoke_key(
     _with_keys(data_directory, revoke)
 
 
-@ledger_app.command("verify")
-def verify_ledger(
-    ledger: Annotated[str | None, typer.Option(help="The ledger (main).")] = None,
-    data_directory: DataDirectory = None,
-) -> None:
-    """Recompute every invariant from the stored bytes; exit code 1 where one is broken."""
-    from tandem.ledger.api import Refused
-    from tandem.ledger.embedded import open_service
-    from tandem.server import open_database
-
-    settings = _settings(data_directory=data_directory, ledger=ledger)
-
-    async def verify() -> bool:
-        async with open_database(settings) as conninfo, open_service(conninfo) as service:
-            try:
-                result = await (await service.ledger(settings.ledger)).verify()
-            except Refused as error:
-                raise PlatformError(str(error)) from error
-        for fault in result.faults:
-            typer.echo(fault, err=True)
-        typer.echo(
-            f"{settings.ledger}: {result.records} records, {result.entries} entries, "
-            f"{result.accounts} accounts, root {result.root}: "
-            f"{'every invariant holds' if result.holds else 'BROKEN'}"
-        )
-        return result.holds
-
-    if not _run(verify()):
-        raise typer.Exit(_EXIT_FAILED)
-
-
 def _announce(url: str, first_key: str | None) -> None:
     typer.echo(f"Tandem listens on {url}  (try {url}/docs)")
     if first_key is not None:
@@ -216,14 +181,13 @@ def _with_keys(data_directory: Path | None, work: Callable[["ApiKeys"], Awaitabl
 
 
 cli_exchange.register(ledger_app, _settings, _run)
+cli_log.register(ledger_app, _settings, _run)
 
 
 def _fail(error: Exception, exit_code: int) -> NoReturn:
     typer.echo(f"tandem: {error}", err=True)
     end_process(exit_code)
 
-
-add_commands(ledger_app, _settings)
 
 if __name__ == "__main__":
     main()

@@ -1,25 +1,27 @@
 """`tandem ledger import` and `export`. What they need is imported when they run."""
 
 # ruff: noqa: PLC0415 - see above
-import os
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tandem.cli_kit import (
+    DataDirectory,
+    LedgerName,
+    LoadSettings,
+    Place,
+    Run,
+    Url,
+    show_progress,
+)
 from tandem.platform.errors import PlatformError
 
 if TYPE_CHECKING:
-    from tandem.ledger.api import Ledger
     from tandem.ledger.exchange.exporting import Format
     from tandem.ledger.exchange.importing import Summary
-    from tandem.platform.config import Settings
 
 _EXIT_REFUSED = 1
-_KEY_VARIABLE = "TANDEM_KEY"
 _FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _EXPORT_FORMATS = {
     **_FORMATS,
@@ -30,18 +32,8 @@ _EXPORT_FORMATS = {
     ".journal": "hledger",
 }
 
-LedgerName = Annotated[str | None, typer.Option(help="The ledger (main).")]
-DataDirectory = Annotated[
-    Path | None, typer.Option(help="Where the embedded database lives (.tandem).")
-]
-Url = Annotated[
-    str | None, typer.Option(help=f"A Tandem server instead; its key is in {_KEY_VARIABLE}.")
-]
 
-type Run = Callable[[Coroutine[Any, Any, Any]], Any]
-
-
-def register(app: typer.Typer, settings: Callable[..., "Settings"], run: Run) -> None:
+def register(app: typer.Typer, settings: LoadSettings, run: Run) -> None:
     """Add the commands to `tandem ledger`."""
 
     @app.command("import")
@@ -64,7 +56,7 @@ def register(app: typer.Typer, settings: Callable[..., "Settings"], run: Run) ->
         """Import accounts and transactions; exit code 1 where a line was refused."""
         chosen = settings(data_directory=data_directory, ledger=ledger)
         importing = _Import(file, _format(file, format_), name, report)
-        summary = run(importing.run(None if check else _Place(chosen, url)))
+        summary = run(importing.run(None if check else Place(chosen, url)))
         typer.echo(_told(summary, importing.report_path, check=check))
         if summary.refused:
             raise typer.Exit(_EXIT_REFUSED)
@@ -86,59 +78,15 @@ def register(app: typer.Typer, settings: Callable[..., "Settings"], run: Run) ->
         """Export the log up to one position; the file appears when it is whole."""
         chosen = settings(data_directory=data_directory, ledger=ledger)
         exported = _export_format(file, format_)
-        position = run(_export(_Place(chosen, url), chosen.ledger, file, exported, at))
+        position = run(_export(Place(chosen, url), chosen.ledger, file, exported, at))
         typer.echo(f"{chosen.ledger}: {position:,} records as {exported}", err=file == "-")
-
-
-class _Place:
-    """Where a ledger is: in the database of the settings, or behind a URL."""
-
-    def __init__(self, settings: "Settings", url: str | None) -> None:
-        self._settings = settings
-        self._url = url
-
-    @asynccontextmanager
-    async def open(self, *, create: bool) -> AsyncIterator["Ledger"]:
-        """Open it; `create` makes it where it is missing."""
-        from tandem.ledger.api import Refused
-
-        try:
-            if self._url is not None:
-                async with self._remote(self._url, create=create) as ledger:
-                    yield ledger
-            else:
-                async with self._local(create=create) as ledger:
-                    yield ledger
-        except Refused as error:
-            raise PlatformError(str(error)) from error
-
-    @asynccontextmanager
-    async def _remote(self, url: str, *, create: bool) -> AsyncIterator["Ledger"]:
-        from tandem.ledger.client import LedgerClient
-
-        key = os.environ.get(_KEY_VARIABLE)
-        if not key:
-            raise PlatformError(f"{_KEY_VARIABLE} holds no key for {url}")
-        async with LedgerClient(url, key, ledger=self._settings.ledger) as client:
-            if create:
-                await client.create_ledger()
-            yield client
-
-    @asynccontextmanager
-    async def _local(self, *, create: bool) -> AsyncIterator["Ledger"]:
-        from tandem.ledger.embedded import open_service
-        from tandem.server import open_database
-
-        name = self._settings.ledger
-        async with open_database(self._settings) as conninfo, open_service(conninfo) as service:
-            yield await (service.create_ledger(name) if create else service.ledger(name))
 
 
 class _Import:
     """One run of `tandem ledger import`."""
 
     def __init__(self, file: str, format_: str, name: str | None, report: Path | None) -> None:
-        from tandem.ledger.exchange.files import STANDARD
+        from tandem.platform.files import STANDARD
 
         self._file = file
         self._csv = format_ == "csv"
@@ -169,17 +117,18 @@ class _Import:
             raise typer.BadParameter(f"a name has at most {MAX_NAME_CHARS} characters")
         return name
 
-    async def run(self, place: _Place | None) -> "Summary":
+    async def run(self, place: Place | None) -> "Summary":
         """Import into a place, or (None) only read."""
         from tandem.ledger.embedded import now_us
-        from tandem.ledger.exchange.files import Report, items, open_input
+        from tandem.ledger.exchange.files import Report, items
         from tandem.ledger.exchange.importing import Importer
         from tandem.ledger.exchange.lines import HeaderError
         from tandem.ledger.exchange.parsing import Parser
+        from tandem.platform.files import open_input
 
         parser, report = Parser(self._name, now_us()), Report(self.report_path)
         try:
-            with open_input(self._file) as (file, size_bytes), _progress(size_bytes) as advance:
+            with open_input(self._file) as (file, size_bytes), show_progress(size_bytes) as advance:
                 read = items(file, parser, csv=self._csv)
                 if place is None:
                     return await Importer(None, parser, report.write, advance).run(read)
@@ -194,14 +143,14 @@ class _Import:
 
 
 async def _export(
-    place: _Place, ledger_name: str, file: str, format_: "Format", at: int | None
+    place: Place, ledger_name: str, file: str, format_: "Format", at: int | None
 ) -> int:
     from tandem.ledger.exchange.exporting import export, make_encoder
-    from tandem.ledger.exchange.files import open_output
+    from tandem.platform.files import open_output
 
     try:
         async with place.open(create=False) as ledger:
-            with open_output(file) as sink, _progress(None, "records") as advance:
+            with open_output(file) as sink, show_progress(None, "records") as advance:
                 return await export(
                     ledger,
                     lambda position: make_encoder(format_, sink, ledger_name, position),
@@ -229,40 +178,6 @@ def _format(file: str, given: str | None) -> str:
     if found not in ("csv", "jsonl"):
         raise typer.BadParameter("say --format csv or --format jsonl")
     return found
-
-
-class _Advance(Protocol):
-    def __call__(self, done: int, total: int | None = None, /) -> None: ...
-
-
-def _advance_nothing(_done: int, _total: int | None = None, /) -> None:
-    return
-
-
-@contextmanager
-def _progress(total: int | None, unit: str = "bytes") -> Iterator["_Advance"]:
-    """Show a bar on standard error where that is a terminal.
-
-    Gives what moves it on: by so much, of a total, where that is known only then.
-    """
-    if not sys.stderr.isatty():
-        yield _advance_nothing
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%  {task.completed:,.0f} " + unit),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-
-        def advance(done: int, total: int | None = None) -> None:
-            bar.update(task, advance=done, total=total)
-
-        yield advance
 
 
 def _told(summary: "Summary", report: Path, *, check: bool) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tandem.cli_kit import DataDirectory, LedgerName
 from tandem.platform.errors import PlatformError
 
 if TYPE_CHECKING:
@@ -17,15 +18,11 @@ webhooks_app = typer.Typer(
     help="Send records to subscribers: make, list and look after webhooks.", no_args_is_help=True
 )
 
-DataDirectory = Annotated[
-    Path | None, typer.Option(help="Where the embedded database lives (.tandem).")
-]
-Ledger = Annotated[str | None, typer.Option(help="The ledger (main).")]
 Name = Annotated[str, typer.Argument(help="The webhook's name.")]
 
 
 @webhooks_app.command("list")
-def list_webhooks(ledger: Ledger = None, data_directory: DataDirectory = None) -> None:
+def list_webhooks(ledger: LedgerName = None, data_directory: DataDirectory = None) -> None:
     """List the webhooks: state, position, failed attempts, dead letters, URL."""
 
     async def show(webhooks: "Webhooks") -> None:
@@ -44,7 +41,7 @@ def put_webhook(
     url: Annotated[str, typer.Argument(help="Where to send.")],
     kind: Annotated[list[str] | None, typer.Option(help="A kind of record; all without.")] = None,
     after: Annotated[int | None, typer.Option(help="Begin after this position (now).")] = None,
-    ledger: Ledger = None,
+    ledger: LedgerName = None,
     data_directory: DataDirectory = None,
 ) -> None:
     """Make a webhook and print its secret, which cannot be shown again; or change its URL."""
@@ -57,13 +54,17 @@ def put_webhook(
 
 
 @webhooks_app.command("delete")
-def delete_webhook(name: Name, ledger: Ledger = None, data_directory: DataDirectory = None) -> None:
+def delete_webhook(
+    name: Name, ledger: LedgerName = None, data_directory: DataDirectory = None
+) -> None:
     """End a webhook, its secrets and its dead letters."""
     _with_webhooks(ledger, data_directory, lambda webhooks: webhooks.delete(name))
 
 
 @webhooks_app.command("rotate")
-def rotate_secret(name: Name, ledger: Ledger = None, data_directory: DataDirectory = None) -> None:
+def rotate_secret(
+    name: Name, ledger: LedgerName = None, data_directory: DataDirectory = None
+) -> None:
     """Print a new secret; messages are signed with it and the last one."""
 
     async def rotate(webhooks: "Webhooks") -> None:
@@ -73,7 +74,9 @@ def rotate_secret(name: Name, ledger: Ledger = None, data_directory: DataDirecto
 
 
 @webhooks_app.command("resume")
-def resume_webhook(name: Name, ledger: Ledger = None, data_directory: DataDirectory = None) -> None:
+def resume_webhook(
+    name: Name, ledger: LedgerName = None, data_directory: DataDirectory = None
+) -> None:
     """Go on at once, paused or waiting for the next attempt."""
 
     async def resume(webhooks: "Webhooks") -> None:
@@ -86,7 +89,7 @@ def resume_webhook(name: Name, ledger: Ledger = None, data_directory: DataDirect
 def list_dead_letters(
     name: Name,
     after: Annotated[int, typer.Option(help="List those after this position.")] = 0,
-    ledger: Ledger = None,
+    ledger: LedgerName = None,
     data_directory: DataDirectory = None,
 ) -> None:
     """List records that could not be delivered, a page at a time."""
@@ -106,7 +109,7 @@ def list_dead_letters(
 def resend_dead_letter(
     name: Name,
     position: Annotated[int, typer.Argument(help="The dead letter's position.")],
-    ledger: Ledger = None,
+    ledger: LedgerName = None,
     data_directory: DataDirectory = None,
 ) -> None:
     """Try a dead letter once more."""

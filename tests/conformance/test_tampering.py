@@ -1,85 +1,23 @@
 """Whatever is changed behind the ledger's back is found by verification, and named."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
 import pytest
-from tests.support.clock import VirtualClock
-from tests.support.doors import account, fund, in_process, open_accounts, open_usual, refused
+from tests.support.intruder import Intruder
 
-from tandem.ledger import api, commands
 from tandem.ledger.local import LocalLedger
-from tandem.ledger.storage.postgres import ROLE, PostgresStore
+from tandem.ledger.storage.postgres import ROLE
 
 pytestmark = pytest.mark.anyio
 
 
-class Intruder:
-    """A superuser's connection, with the one ledger's number at hand."""
-
-    def __init__(self, uri: str, ledger_id: int) -> None:
-        self._connection = psycopg.connect(uri, autocommit=True)
-        self.ledger_id = ledger_id
-
-    def run(self, statement: str) -> int:
-        """Change rows of this ledger: `{id}` stands for its number. Give how many."""
-        query = statement.replace("{id}", str(self.ledger_id)).encode()
-        return self._connection.execute(query).rowcount
-
-    def close(self) -> None:
-        """End the connection."""
-        self._connection.close()
-
-
-@pytest.fixture
-async def written(postgres_store: PostgresStore, clock: VirtualClock) -> AsyncIterator[LocalLedger]:
-    """A ledger with a record of every kind."""
-    async with in_process(postgres_store, clock) as ledger:
-        await open_usual(ledger)
-        await open_accounts(ledger, [account("wallets:c")])
-        await fund(ledger, "wallets:a", 1_000, "fund")
-        hold = await ledger.hold(
-            [api.debit("wallets:a", 100), api.credit("wallets:b", 100)], idempotency_key="hold"
-        )
-        await ledger.hold(
-            [api.debit("wallets:a", 9), api.credit("wallets:b", 9)],
-            expires_at=clock.after(1),
-            idempotency_key="expiring",
-        )
-        capture = await ledger.capture(hold.position, amount_minor=40, idempotency_key="capture")
-        await ledger.reverse(capture.position, amount_minor=7, idempotency_key="reverse")
-        clock.move(2)
-        await ledger.update_account("wallets:c", metadata={"a": "b"}, idempotency_key="update")
-        await ledger.submit_batch(
-            [
-                commands.transfer(
-                    debit_account="cash", credit_account="wallets:c", amount_minor=number
-                )
-                for number in range(1, 40)
-            ],
-            mode="atomic",
-            idempotency_key="batch",
-        )
-        assert (await refused(fund(ledger, "nobody", 1, "refused"))).code == "account_not_found"
-        assert (await ledger.verify()).holds
-        yield ledger
-
-
-@pytest.fixture
-async def intruder(written: LocalLedger, ledger_database: str) -> AsyncIterator[Intruder]:
-    """Somebody who can do anything in the database."""
-    intruder = Intruder(ledger_database, written._ledger_id)
-    yield intruder
-    intruder.close()
-
-
 def _delete(where: str, table: str = "record") -> str:
-    return f"DELETE FROM ledger.{table} WHERE ledger_id = {{id}} AND {where}"  # noqa: S608 - a test's own words
+    return f"DELETE FROM ledger.{table} WHERE ledger_id = {{id}} AND {where}"
 
 
 def _set(assignment: str, where: str, table: str = "record") -> str:
-    return f"UPDATE ledger.{table} SET {assignment} WHERE ledger_id = {{id}} AND {where}"  # noqa: S608 - a test's own words
+    return f"UPDATE ledger.{table} SET {assignment} WHERE ledger_id = {{id}} AND {where}"
 
 
 _SWAP = """

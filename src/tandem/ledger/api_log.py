@@ -7,6 +7,7 @@ p - 1. `tandem.ledger.offline` checks what is returned here, with nothing but th
 from dataclasses import dataclass
 from typing import Protocol
 
+from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
 from tandem.ledger.core.merkle import TILE_HASHES
 
 __all__ = ["BalanceProof", "ConsistencyProof", "InclusionProof", "LogApi"]
@@ -72,7 +73,17 @@ class LogApi(Protocol):
     async def entry_bundle(self, tile_index: int, *, width: int = TILE_HASHES) -> bytes:
         """The canonical bytes of a tile's records, a uint16 of length before each.
 
-        Refused `too_large` where a record has more than 65,535 bytes: get its records by position.
+        Refused `too_large` where a record has more than 65,535 bytes: take `canonical_records`.
+        """
+        ...
+
+    async def canonical_records(
+        self, after: int = 0, *, limit: int = DEFAULT_PAGE_SIZE
+    ) -> tuple[str, ...]:
+        """The canonical texts of the records after a position, in order: exactly what is hashed.
+
+        `after` is a position from 0 on, `limit` from 1 to 1,000. At the end of the log there are
+        fewer, or none.
         """
         ...
 

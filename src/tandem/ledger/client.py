@@ -105,6 +105,7 @@ class SyncLedgerClient:
     checkpoint = blocking(LedgerClient.checkpoint)
     tile = blocking(LedgerClient.tile)
     entry_bundle = blocking(LedgerClient.entry_bundle)
+    canonical_records = blocking(LedgerClient.canonical_records)
     inclusion_proof = blocking(LedgerClient.inclusion_proof)
     consistency_proof = blocking(LedgerClient.consistency_proof)
     balance_proof = blocking(LedgerClient.balance_proof)

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from tandem.ledger.api_log import BalanceProof, ConsistencyProof, InclusionProof
 from tandem.ledger.core import intake
+from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
 from tandem.ledger.core.merkle import TILE_HASHES
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.core.tile_paths import tile_path
@@ -41,6 +42,14 @@ class ClientLog:
         """The canonical bytes of a tile's records, a uint16 of length before each."""
         path = tile_path(_natural(tile_index, "tile_index"), _natural(width, "width"))
         return (await self._get(f"/log/tile/entries/{path}", {})).content
+
+    async def canonical_records(
+        self: _Sends, after: int = 0, *, limit: int = DEFAULT_PAGE_SIZE
+    ) -> tuple[str, ...]:
+        """The canonical texts of the records after a position, in order."""
+        query = present(after=_natural(after, "after"), limit=limit)
+        # Not splitlines: a text may hold what ends a line elsewhere.
+        return tuple((await self._get("/log/records", query)).text.split("\n")[:-1])
 
     async def inclusion_proof(
         self: _Sends, position: int, *, tree_size: int | None = None

@@ -9,6 +9,7 @@ from tandem.ledger.api import Entry
 from tandem.ledger.audit.verify import verify
 from tandem.ledger.core import filters, intake
 from tandem.ledger.core.canonical import decode
+from tandem.ledger.core.checkpoint import Checkpoint
 from tandem.ledger.core.commands import Command, SingleCommand
 from tandem.ledger.core.kinds import BatchMode, RecordKind
 from tandem.ledger.core.limits import (
@@ -38,6 +39,7 @@ from tandem.ledger.views import (
     hold_view,
     record_view,
     totals_view,
+    verification_view,
 )
 from tandem.ledger.webhooks.local import LocalWebhooks
 from tandem.ledger.webhooks.sealing import SecretBox
@@ -484,14 +486,19 @@ class LocalLedger(LocalLog):
         return api.TrialBalance(known, tuple(map(totals_view, totals)))
 
     @reachable
-    async def verify(self, progress: Callable[[int, int], None] | None = None) -> api.Verification:
-        """Recompute every invariant from the stored bytes."""
-        head = await self._store.head(self.name)
-        assert head is not None
-        found = await verify(self._store, head, progress)
-        return api.Verification(
-            found.records, found.entries, found.accounts, found.root.hex(), found.faults
-        )
+    async def verify(
+        self,
+        progress: Callable[[int, int], None] | None = None,
+        *,
+        checkpoint: Checkpoint | None = None,
+    ) -> api.Verification:
+        """Recompute every invariant from the stored bytes.
+
+        `progress` is told how many records of how many are done. `checkpoint` is one that was kept,
+        its signature checked (`offline.verify_checkpoint`): the log has to begin with it.
+        """
+        head = await self._log.head()
+        return verification_view(await verify(self._store, head, progress, checkpoint))
 
 
 _KEYLESS: Final = api.Receipt(

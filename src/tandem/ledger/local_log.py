@@ -2,10 +2,11 @@
 
 from tandem.ledger.api_log import BalanceProof, ConsistencyProof, InclusionProof
 from tandem.ledger.core import intake
-from tandem.ledger.core.limits import MAX_TILE_LEVEL
+from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE, MAX_POSITION, MAX_TILE_LEVEL
 from tandem.ledger.core.merkle import TILE_HASHES
 from tandem.ledger.core.proofs import TileNeed
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.listing import page_size
 from tandem.ledger.log_reader import LogReader
 from tandem.ledger.reachable import reachable
 
@@ -38,6 +39,14 @@ class LocalLog:
         """The canonical bytes of a tile's records, a uint16 of length before each."""
         size = (await self._log.head()).position
         return await self._log.entry_bundle(_tile_index(tile_index), _width(width), size)
+
+    @reachable
+    async def canonical_records(
+        self, after: int = 0, *, limit: int = DEFAULT_PAGE_SIZE
+    ) -> tuple[str, ...]:
+        """The canonical texts of the records after a position, in order."""
+        first = _number(after, "after", 0, MAX_POSITION)
+        return await self._log.canonical_records(first, page_size(limit))
 
     @reachable
     async def inclusion_proof(

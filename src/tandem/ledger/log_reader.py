@@ -83,6 +83,10 @@ class LogReader:
         except ProofError as error:
             raise Refused(Refusal(RefusalCode.TOO_LARGE, str(error))) from None
 
+    async def canonical_records(self, after: int, limit: int) -> tuple[str, ...]:
+        """The texts of the records after a position."""
+        return tuple(await self._store.bodies(self._ledger_id, after, limit))
+
     async def inclusion(self, position: int, size: int) -> tuple[str, ...]:
         """The audit path of a record, in hexadecimal."""
         if position > size:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, cast
 
 from tandem.ledger import api
+from tandem.ledger.audit.findings import Findings
 from tandem.ledger.core.accounts import Account
 from tandem.ledger.core.kinds import Direction, Effect, HoldStatus
 from tandem.ledger.core.records import Entry, Record
@@ -128,3 +129,10 @@ def statement_lines(
             )
         )
     return lines
+
+
+def verification_view(found: Findings) -> api.Verification:
+    """Show what an audit found."""
+    return api.Verification(
+        found.records, found.entries, found.accounts, found.root.hex(), found.faults
+    )

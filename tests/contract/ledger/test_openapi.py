@@ -35,6 +35,7 @@ _ROUTES: Final = {
     "/v1/ledgers/{ledger}/verification": {"get"},
     "/v1/ledgers/{ledger}/log/key": {"get"},
     "/v1/ledgers/{ledger}/log/checkpoint": {"get"},
+    "/v1/ledgers/{ledger}/log/records": {"get"},
     "/v1/ledgers/{ledger}/log/tile/entries/{tile}": {"get"},
     "/v1/ledgers/{ledger}/log/tile/{level}/{tile}": {"get"},
     "/v1/ledgers/{ledger}/log/proof/inclusion": {"get"},

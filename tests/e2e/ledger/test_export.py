@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from beancount import loader
 
-from tandem.ledger.exchange.files import replacing
 from tandem.platform.embedded import EmbeddedPostgres
+from tandem.platform.files import replacing
 
 _LEDGER = [sys.executable, "-m", "tandem.cli", "ledger"]
 _TIMEOUT_S = 120.0

@@ -10,7 +10,7 @@ from tandem.ledger.audit.findings import MAX_FAULTS, Findings
 from tandem.ledger.audit.locating import locate
 from tandem.ledger.audit.log import LogWalk
 from tandem.ledger.audit.rows import Rows
-from tandem.ledger.core.checkpoint import Checkpoint
+from tandem.ledger.core.checkpoint import Checkpoint, origin_of
 from tandem.ledger.storage.port import Head, LedgerStore, StoredRecord
 
 PAGE_RECORDS: Final = 2_000
@@ -39,6 +39,8 @@ async def verify(
         await entries
     walk.finish()
     _check_head(walk, head)
+    if checkpoint is not None and checkpoint.origin != origin_of(head.name):
+        walk.faults.add(f"checkpoint: it is of {checkpoint.origin}")
     await rows.check_tiles()
     await _check_entries(store, head, walk, rows)
     await rows.check_displaced()

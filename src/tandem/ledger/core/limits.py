@@ -70,6 +70,7 @@ MAX_NOTE_CHARS: Final = 65_536
 MAX_NOTE_SIGNATURES: Final = 16
 MAX_TILE_LEVEL: Final = 7  # 256 to the power of eight: more than positions can count
 MAX_BUNDLED_RECORD_BYTES: Final = 65_535  # the length before it has two bytes
+MAX_BUNDLE_LINE_BYTES: Final = 4 * 1024 * 1024  # the largest record there can be is a quarter
 
 # The change feed. A stream that sends nothing sends a heartbeat; a consumer that takes nothing for
 # the stall time is cut off, and resumes from its position.

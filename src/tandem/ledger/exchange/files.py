@@ -1,20 +1,14 @@
-"""The shell of import and export: files, standard input, reports; whole or not at all."""
+"""Files of an import: what they are named after, their lines, and the report of refused ones."""
 
-import contextlib
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, TextIO
+from typing import BinaryIO, TextIO
 
 from tandem.ledger.exchange.limits import DERIVED_NAME_DIGITS, DIGEST_CHUNK_BYTES
 from tandem.ledger.exchange.lines import BadLine, CsvReader, lines
 from tandem.ledger.exchange.parsing import Item, Parser
-
-STANDARD: Final = "-"
 
 
 def derived_name(path: Path) -> str:
@@ -24,16 +18,6 @@ def derived_name(path: Path) -> str:
         while chunk := file.read(DIGEST_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()[:DERIVED_NAME_DIGITS]
-
-
-@contextmanager
-def open_input(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
-    """Open a file, or standard input (`-`); gives its size in bytes too, where it is known."""
-    if name == STANDARD:
-        yield sys.stdin.buffer, None
-        return
-    with Path(name).open("rb") as file:
-        yield file, os.fstat(file.fileno()).st_size
 
 
 def items(file: BinaryIO, parser: Parser, *, csv: bool) -> Iterator[Item | BadLine]:
@@ -70,29 +54,3 @@ class Report:
             self._file.close()
         elif self._path.exists():
             self._path.write_bytes(b"")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file whole or not at all: under another name first, durable, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-@contextmanager
-def open_output(name: str) -> Iterator[BinaryIO]:
-    """Open what an export writes: standard output (`-`), or a file that is replaced as a whole."""
-    if name == STANDARD:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    with replacing(Path(name)) as file:
-        yield file

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import PlainTextResponse, Response
 
 from tandem.ledger import api
+from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
 from tandem.ledger.core.proofs import ProofError
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.ledger.core.tile_paths import TilePlace, parse_tile_level, parse_tile_path
@@ -19,6 +20,11 @@ _BINARY: Final[dict[str, Any]] = {
     "responses": {
         200: {"content": {"application/octet-stream": {"schema": {"type": "string"}}}},
     },
+}
+_NDJSON: Final = "application/x-ndjson"
+_LINES: Final[dict[str, Any]] = {
+    "response_class": Response,
+    "responses": {200: {"content": {_NDJSON: {"schema": {"type": "string"}}}}},
 }
 # A tile that is there never changes.
 _FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -47,6 +53,15 @@ class ConsistencyQuery(BaseModel):
 
     first_size: int
     second_size: int | None = None
+
+
+class RecordsQuery(BaseModel):
+    """The records after which position, and how many at most."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    after: int = 0
+    limit: int = DEFAULT_PAGE_SIZE
 
 
 def add_log(router: APIRouter, require: Require, ledger: Any) -> None:
@@ -81,6 +96,14 @@ def _add_tiles(router: APIRouter, guarded: list[Any], ledger: Any) -> None:
         """Give the canonical bytes of a tile's records, a uint16 of length before each."""
         tile_index, width = _place(tile)
         return _binary(await ledger.entry_bundle(tile_index, width=width))
+
+    @router.get("/log/records", dependencies=guarded, **_LINES)
+    async def read_canonical_records(
+        ledger: Ledger, chosen: Annotated[RecordsQuery, Query()]
+    ) -> Response:
+        """Give the canonical texts of records, a line each: exactly what is hashed."""
+        texts = await ledger.canonical_records(chosen.after, limit=chosen.limit)
+        return Response("".join(f"{text}\n" for text in texts), 200, None, _NDJSON)
 
     @router.get("/log/tile/{level}/{tile:path}", dependencies=guarded, **_BINARY)
     async def read_tile(ledger: Ledger, level: str, tile: TileName) -> Response:
