@@ -7,7 +7,11 @@ from hypothesis import Phase, settings
 settings.register_profile("tandem", deadline=None)
 # A mutant dies of any failing example: a small one, or one that comes back, is not worth its time.
 settings.register_profile(
-    "mutation", deadline=None, database=None, phases=(Phase.explicit, Phase.generate)
+    "mutation",
+    deadline=None,
+    database=None,
+    max_examples=10,  # as in `tests.support.examples`
+    phases=(Phase.explicit, Phase.generate),
 )
 settings.load_profile("tandem")
 

@@ -2,15 +2,16 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from tests.property.ledger_core.strategies import commands, keys, records, twins
+from tests.support.examples import examples
 
 from tandem.ledger.core.canonical import decode, encode, encode_with_columns, fingerprint
 from tandem.ledger.core.commands import AtomicBatch, Command
 from tandem.ledger.core.records import Record
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(records)
 def test_a_record_comes_back_from_its_bytes(record: Record) -> None:
     """Every field survives, and writing again gives the same text."""
@@ -20,7 +21,7 @@ def test_a_record_comes_back_from_its_bytes(record: Record) -> None:
     assert decode(body.encode().decode()) == record
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(records)
 def test_bodies_are_plain_json(record: Record) -> None:
     """One line without blanks or controls, readable by any JSON reader, numbers in full."""
@@ -32,7 +33,7 @@ def test_bodies_are_plain_json(record: Record) -> None:
     assert len(fields.get("entries", [])) == len(record.entries)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(records)
 def test_columns_are_the_numbers_of_the_body(record: Record) -> None:
     """What a store writes beside a body is what the body says."""
@@ -41,14 +42,14 @@ def test_columns_are_the_numbers_of_the_body(record: Record) -> None:
     assert columns == [",".join(map(str, row[1:])) for row in rows]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(records, records)
 def test_different_records_have_different_bytes(one: Record, two: Record) -> None:
     """Nothing of a record is left out of what is hashed."""
     assert (encode(one) == encode(two)) == (one == two)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(commands, keys)
 def test_a_fingerprint_leaves_the_key_out(command: Command, key: str) -> None:
     """Equal commands have equal fingerprints, whatever their keys."""
@@ -56,7 +57,7 @@ def test_a_fingerprint_leaves_the_key_out(command: Command, key: str) -> None:
     assert len(bytes.fromhex(fingerprint(command))) == 16
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(commands, commands, keys)
 def test_different_commands_have_different_fingerprints(
     one: Command, two: Command, key: str
@@ -67,7 +68,7 @@ def test_different_commands_have_different_fingerprints(
     assert (fingerprint(one) == fingerprint(two)) == same
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(twins)
 def test_changing_any_field_changes_the_fingerprint(both: tuple[Command, Command]) -> None:
     """Of two drafts of one command that differ in a single field, each has its own."""
@@ -77,7 +78,7 @@ def test_changing_any_field_changes_the_fingerprint(both: tuple[Command, Command
         assert (fingerprint(changed) == fingerprint(command)) == (changed == command)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(commands)
 def test_a_batch_of_one_is_not_the_one(command: Command) -> None:
     """An atomic batch is another command than what is in it."""

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from itertools import permutations
 from typing import Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from tandem.ledger.core.accounts import AccountClass
 from tandem.ledger.core.commands import (
@@ -151,7 +152,7 @@ def _funded(funding: Sequence[tuple[str, int]]) -> Book:
     return book
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(_funding, st.lists(st.tuples(st.integers(0, 6), st.integers(1, 80), _balanced), max_size=25))
 def test_nothing_is_made_or_lost(
     funding: list[tuple[str, int]], steps: list[tuple[int, int, list[RequestedEntry]]]
@@ -180,7 +181,7 @@ def test_nothing_is_made_or_lost(
             assert book.state.balances[address].available(debit_normal=of_class.debit_normal) >= low
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(_funding, _balanced.filter(lambda entries: len(entries) <= 4), st.booleans())
 def test_no_order_of_entries_matters(
     funding: list[tuple[str, int]], entries: list[RequestedEntry], held: bool
@@ -195,7 +196,7 @@ def test_no_order_of_entries_matters(
     assert len(outcomes) == 1
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.integers(1, MAX_AMOUNT_MINOR), st.integers(1, MAX_AMOUNT_MINOR))
 def test_totals_stop_at_the_greatest_amount(one: int, two: int) -> None:
     """Two amounts pass exactly where their sum does, posted or held."""
@@ -211,7 +212,7 @@ def test_totals_stop_at_the_greatest_amount(one: int, two: int) -> None:
         book.check()
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(_funding, _balanced)
 def test_a_reversal_of_the_whole_restores_the_nets(
     funding: list[tuple[str, int]], entries: list[RequestedEntry]
@@ -229,7 +230,7 @@ def test_a_reversal_of_the_whole_restores_the_nets(
     assert again.code == "already_reversed"
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(_funding, _balanced, st.booleans())
 def test_a_hold_that_ends_unused_leaves_no_trace(
     funding: list[tuple[str, int]], entries: list[RequestedEntry], expires: bool
@@ -252,7 +253,7 @@ def test_a_hold_that_ends_unused_leaves_no_trace(
     assert expire(book.state, hold.position, 2_000_000) is None
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(
     st.integers(1, 100),
     st.lists(st.tuples(st.booleans(), st.integers(1, 60)), max_size=8),
@@ -290,7 +291,7 @@ def test_parts_of_a_hold_add_up(held: int, parts: list[tuple[bool, int]], final:
     assert not parent.open
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.integers(1, 50), st.integers(0, 30), st.lists(st.integers(1, 40), max_size=6))
 def test_captures_stay_within_the_limit(held: int, above: int, amounts: list[int]) -> None:
     """With a limit above the amount, the sum of captures may reach it and not pass it."""
@@ -307,7 +308,7 @@ def test_captures_stay_within_the_limit(held: int, above: int, amounts: list[int
     assert book.state.balances["a"].pending_debits == max(held - captured, 0)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(_funding, _balanced, st.lists(st.tuples(st.integers(0, 2), st.integers(1, 60)), max_size=8))
 def test_a_parent_is_the_fold_of_its_records(
     funding: list[tuple[str, int]],
@@ -331,7 +332,7 @@ def test_a_parent_is_the_fold_of_its_records(
             assert early == fold(chain)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(_funding, st.lists(_balanced, min_size=1, max_size=4))
 def test_an_atomic_batch_is_its_commands_or_nothing(
     funding: list[tuple[str, int]], drafts: list[list[RequestedEntry]]

@@ -4,8 +4,9 @@ from functools import cache
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from tandem.ledger.core.merkle import (
     TILE_HASHES,
@@ -77,7 +78,7 @@ def test_a_restored_tree_grows_like_the_first(size: int) -> None:
     assert restored.root() == _root(0, size + 520)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.integers(0, 600), st.integers(0, 300))
 def test_a_copy_grows_apart(size: int, more: int) -> None:
     """What is appended to a copy is not in the original, and the other way round."""

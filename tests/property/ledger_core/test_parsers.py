@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.property.ledger_core.strategies import records
+from tests.support.examples import examples
 
 from tandem.ledger.core import intake, limits
 from tandem.ledger.core.accounts import is_address, parse_asset
@@ -145,7 +146,7 @@ _ENTRY_READERS: Final = [intake.post, intake.place_hold]
 _PART_READERS: Final = [intake.capture, intake.release, intake.reverse]
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.sampled_from(_READERS), st.lists(_usual, min_size=7, max_size=7))
 def test_commands_from_anything(reader: tuple[Callable[..., object], int], values: Any) -> None:
     """Any values become a command or one refusal that names the field; nothing else is raised."""
@@ -153,7 +154,7 @@ def test_commands_from_anything(reader: tuple[Callable[..., object], int], value
     _outcome(read, *values[:count])
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.sampled_from(_ENTRY_READERS), _entries, st.lists(_usual, min_size=3, max_size=3))
 def test_commands_with_entries_from_anything(
     read: Callable[..., Any], entries: Any, rest: Any
@@ -165,7 +166,7 @@ def test_commands_with_entries_from_anything(
         assert len(command.entries) == len(entries) >= 2
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     st.sampled_from(_PART_READERS), st.integers(1, 9) | _anything, _usual, st.none() | _entries,
     _usual,
@@ -182,7 +183,7 @@ def test_parts_from_anything(
 # -- the canonical text --------------------------------------------------------------------------
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.text(max_size=40) | _json.map(lambda value: json.dumps(value, default=str)))
 @example("")
 @example("null")
@@ -198,7 +199,7 @@ def test_any_text_is_a_record_or_none(body: str) -> None:
     raise AssertionError("no such text is a record")
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(records, st.data())
 def test_a_changed_text_is_another_record_or_none(record: Record, data: st.DataObject) -> None:
     """One character changed, left out or put in: read, or refused with the documented error."""

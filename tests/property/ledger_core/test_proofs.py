@@ -5,8 +5,9 @@ from functools import cache
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from tandem.ledger.core.merkle import TILE_HASHES, Tree, leaf_hash
 from tandem.ledger.core.proofs import (
@@ -96,7 +97,7 @@ def test_consistency_is_as_the_rfc_says() -> None:
             check_consistency(first, _root(0, first), second, _root(0, second), proof)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.data())
 def test_bigger_trees(data: st.DataObject) -> None:
     """Over two levels of tiles, with an index and an older size anywhere."""
@@ -132,7 +133,7 @@ def _bent(data: st.DataObject, path: Sequence[bytes]) -> list[bytes]:
     return bent
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.data())
 def test_a_bent_proof_proves_nothing(data: st.DataObject) -> None:
     """Any other path, leaf, index, size or root is refused."""

@@ -1,0 +1,476 @@
+"""What decisions write, field by field, and where exactly they turn from yes to no."""
+
+from typing import Any, Final
+
+import pytest
+from tests.property.ledger_core.test_decide import Book
+
+from tandem.ledger.core import intake
+from tandem.ledger.core.accounts import Account, AccountClass, AccountStatus
+from tandem.ledger.core.canonical import fingerprint
+from tandem.ledger.core.commands import Command, SingleCommand
+from tandem.ledger.core.decide import Replay, decide, expire
+from tandem.ledger.core.decide.decide import answer_again
+from tandem.ledger.core.kinds import Effect, RecordKind
+from tandem.ledger.core.limits import MAX_AMOUNT_MINOR
+from tandem.ledger.core.records import ZERO, Balance, Entry, Record
+from tandem.ledger.core.refusals import Refusal, RefusalCode
+from tandem.ledger.core.state import Needs, State, needs
+
+_M: Final = {"m": "n"}
+type _Raw = tuple[Any, Any, Any, Any]
+
+
+def _pair(payer: str, payee: str, amount: int, asset: str | None = None) -> list[_Raw]:
+    return [(payer, "debit", amount, asset), (payee, "credit", amount, asset)]
+
+
+def _decided(book: Book, command: Command, now_us: int = 0) -> tuple[Record, ...]:
+    outcome = decide(book.state, command, max(now_us, book.state.recorded_at_us + 1))
+    assert isinstance(outcome, tuple)
+    assert all(isinstance(record, Record) for record in outcome)
+    return outcome
+
+
+def _refusal(book: Book, command: Command, now_us: int = 0) -> Refusal | None:
+    """What it is told, without taking it in."""
+    return _decided(book, command, now_us)[0].refusal
+
+
+# -- accounts ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def book() -> Book:
+    """Accounts without money."""
+    return Book()
+
+
+def test_an_account_is_opened_as_asked(book: Book) -> None:
+    """Everything of it stands in the record, and the next one has the next number."""
+    book.state.accounts.update({"x": None, "y": None})
+    book.state.assets["NOK"] = None
+    command = intake.open_account("k", "x", "EUR/2", "income", -3, 4, _M)
+    number, position = book.state.next_account_number, book.state.position + 1
+    record = book.made(command, 1_000)
+    account = Account(
+        number, "x", "EUR/2", AccountClass.INCOME, False, -3, 4, AccountStatus.OPEN,
+        position, 1_000, _M,
+    )  # fmt: skip
+    assert record == Record(
+        position, 1_000, RecordKind.OPEN_ACCOUNT, "k", fingerprint(command), account=account
+    )
+    assert book.state.balances["x"] == ZERO
+    second = book.made(intake.open_account(None, "y", "NOK/3", "expense"), 1_001)
+    assert second.account is not None
+    assert (second.account.number, second.account.debit_normal) == (number + 1, True)
+    assert second.fingerprint is None
+    assert book.state.assets["NOK"] == 3
+
+
+def test_what_an_update_does_not_name_stays(book: Book) -> None:
+    """Each field changes alone; "none" lifts a limit; metadata is replaced as a whole."""
+    book.state.accounts["x"] = None
+    before = book.made(intake.open_account(None, "x", "EUR/2", "income", 1, 9, _M)).account
+    assert before is not None
+    steps: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({}, {}),
+        ({"status": "frozen"}, {"status": AccountStatus.FROZEN}),
+        ({"status": "open"}, {"status": AccountStatus.OPEN}),
+        ({"min_balance_minor": 9}, {"min_balance_minor": 9}),
+        ({"max_balance_minor": "none"}, {"max_balance_minor": None}),
+        ({"min_balance_minor": "none"}, {"min_balance_minor": None}),
+        ({"max_balance_minor": 0}, {"max_balance_minor": 0}),
+        ({"min_balance_minor": 0}, {"min_balance_minor": 0}),
+        ({"metadata_": {}}, {"metadata": {}}),
+        ({"metadata_": {"o": "p"}}, {"metadata": {"o": "p"}}),
+        ({"status": "closed"}, {"status": AccountStatus.CLOSED}),
+    ]
+    expected = {name: getattr(before, name) for name in Account.__slots__ if name != "limited"}
+    for asked, changed in steps:
+        command = intake.update_account("k" if not asked else None, "x", **asked)
+        position = book.state.position + 1
+        record = book.made(command)
+        expected |= changed
+        assert record.account is not None
+        assert {name: getattr(record.account, name) for name in expected} == expected
+        assert (record.kind, record.position) == (RecordKind.UPDATE_ACCOUNT, position)
+        assert record.fingerprint == (fingerprint(command) if not asked else None)
+        assert book.state.accounts["x"] == record.account
+
+
+def test_only_an_empty_account_is_closed(book: Book) -> None:
+    """Equal totals are none; pending ones on either side are some."""
+    close = intake.update_account(None, "b", "closed")
+    for totals, closes in (
+        (Balance(0, 0, 0, 0), True),
+        (Balance(7, 7, 0, 0), True),
+        (Balance(7, 6, 0, 0), False),
+        (Balance(6, 7, 0, 0), False),
+        (Balance(7, 7, 1, 0), False),
+        (Balance(7, 7, 0, 1), False),
+    ):
+        book.state.balances["b"] = totals
+        assert (_refusal(book, close) is None) is closes
+    # Only closing asks for it.
+    assert _refusal(book, intake.update_account(None, "b", "frozen")) is None
+
+
+def test_an_asset_has_one_scale(book: Book) -> None:
+    """The scale that is known is the scale; a new asset may have any."""
+    for address in ("x", "y"):
+        book.state.accounts[address] = None
+    assert _refusal(book, intake.open_account(None, "x", "EUR/2", "asset")) is None
+    assert _refusal(book, intake.open_account(None, "x", "EUR/1", "asset")) == Refusal(
+        RefusalCode.ASSET_MISMATCH, "EUR has scale 2 in this ledger", "asset"
+    )
+    book.state.assets["NOK"] = None
+    assert _refusal(book, intake.open_account(None, "x", "NOK/0", "asset")) is None
+
+
+# -- money ---------------------------------------------------------------------------------------
+
+
+def test_a_transaction_is_written_as_asked(book: Book) -> None:
+    """It has a fingerprint only where assets are named; the rest can be read off the entries."""
+    plain = intake.post("k", _pair("cash", "a", 5), "r", _M, 7)
+    named = intake.post("l", _pair("cash", "a", 5, "EUR/2"))
+    position = book.state.position + 1
+    entries = (
+        Entry("cash", Effect.POST_DEBIT, 5, Balance(5, 0, 0, 0)),
+        Entry("a", Effect.POST_CREDIT, 5, Balance(0, 5, 0, 0)),
+    )
+    (record,) = _decided(book, plain, 1_000)
+    assert record == Record(
+        position, 1_000, RecordKind.TRANSACTION, "k", None, entries, None, "r", _M,
+        effective_at_us=7,
+    )  # fmt: skip
+    (record,) = _decided(book, named, 1_000)
+    assert record == Record(
+        position, 1_000, RecordKind.TRANSACTION, "l", fingerprint(named), entries
+    )
+
+
+def test_a_limit_holds_to_the_unit(book: Book) -> None:
+    """Exactly the bound passes, one more does not; an account past it may only come nearer."""
+    book.made(intake.post(None, _pair("cash", "a", 100)))
+    book.made(intake.post(None, _pair("cash", "b", 200)))
+    assert _refusal(book, intake.post(None, _pair("a", "cash", 100))) is None
+    assert _refusal(book, intake.post(None, _pair("a", "cash", 101))) == Refusal(
+        RefusalCode.INSUFFICIENT_FUNDS, "a has 100 available", "account", 0, 100
+    )
+    assert _refusal(book, intake.post(None, _pair("cash", "b", 1))) == Refusal(
+        RefusalCode.LIMIT_EXCEEDED, "b may hold at most 200", "account", 1
+    )
+    book.made(intake.update_account(None, "a", None, 150))
+    book.made(intake.update_account(None, "b", None, None, 150))
+    # Past a new bound: out of the one and into the other is refused, the other way is not.
+    assert _refusal(book, intake.post(None, _pair("a", "b", 1))) == Refusal(
+        RefusalCode.INSUFFICIENT_FUNDS, "a has 0 available", "account", 0, 0
+    )
+    assert _refusal(book, intake.post(None, _pair("b", "a", 1))) is None
+    assert _refusal(book, intake.post(None, _pair("cash", "a", 1))) is None
+    assert _refusal(book, intake.post(None, _pair("b", "cash", 1))) is None
+
+
+def test_limits_are_of_the_whole_transaction(book: Book) -> None:
+    """What an account gets in a later entry it may spend in an earlier one."""
+    through = [*_pair("a", "b", 5), *_pair("cash", "a", 5)]
+    assert _refusal(book, intake.post(None, through)) is None
+    short = [*_pair("a", "b", 6), *_pair("cash", "a", 5)]
+    assert _refusal(book, intake.post(None, [*short])) == Refusal(
+        RefusalCode.INSUFFICIENT_FUNDS, "a has 0 available", "account", 0, 0
+    )
+    # The index is of the entry, among several and in another asset too.
+    mixed = [*_pair("sek", "sek:a", 1), *_pair("a", "cash", 1)]
+    assert _refusal(book, intake.post(None, mixed)) == Refusal(
+        RefusalCode.INSUFFICIENT_FUNDS, "a has 0 available", "account", 2, 0
+    )
+
+
+def test_held_money_is_not_available_and_awaited_money_is_not_there(book: Book) -> None:
+    """Pending outflow counts against the least balance, pending inflow against nothing."""
+    book.made(intake.post(None, _pair("cash", "a", 10)))
+    hold = book.made(intake.place_hold(None, _pair("a", "c", 4)))
+    assert _refusal(book, intake.post(None, _pair("a", "cash", 6))) is None
+    assert _refusal(book, intake.post(None, _pair("a", "cash", 7))) == Refusal(
+        RefusalCode.INSUFFICIENT_FUNDS, "a has 6 available", "account", 0, 6
+    )
+    assert book.state.balances["a"] == Balance(0, 10, 4, 0)
+    assert book.state.balances["c"] == Balance(0, 0, 0, 4)
+    assert hold.effective_at_us is None
+
+
+def test_totals_may_reach_the_greatest_amount(book: Book) -> None:
+    """In one asset and in several; the entry that would pass it is named."""
+    book.state.balances["cash"] = Balance(MAX_AMOUNT_MINOR - 5, 0, 0, 0)
+    for rest in ([], _pair("sek", "sek:a", 1)):
+        fits = intake.post(None, [*rest, *_pair("cash", "a", 5)])
+        assert _refusal(book, fits) is None
+        over = intake.post(None, [*rest, *_pair("cash", "a", 6)])
+        assert _refusal(book, over) == Refusal(
+            RefusalCode.AMOUNT_OVERFLOW,
+            "a running total of cash would pass 2^127-1",
+            "amount_minor",
+            len(rest),
+        )
+
+
+def test_several_assets_in_one_transaction(book: Book) -> None:
+    """Each balances by itself; the totals of an account run on from entry to entry."""
+    entries = [*_pair("sek", "sek:a", 3), *_pair("cash", "a", 4), *_pair("cash", "a", 5)]
+    record = book.made(intake.post(None, entries))
+    assert record.entries == (
+        Entry("sek", Effect.POST_DEBIT, 3, Balance(3, 0, 0, 0)),
+        Entry("sek:a", Effect.POST_CREDIT, 3, Balance(0, 3, 0, 0)),
+        Entry("cash", Effect.POST_DEBIT, 4, Balance(4, 0, 0, 0)),
+        Entry("a", Effect.POST_CREDIT, 4, Balance(0, 4, 0, 0)),
+        Entry("cash", Effect.POST_DEBIT, 5, Balance(9, 0, 0, 0)),
+        Entry("a", Effect.POST_CREDIT, 5, Balance(0, 9, 0, 0)),
+    )
+    uneven = [("cash", "debit", 3, None), ("a", "credit", 1, None), ("sek", "debit", 2, None)]
+    assert _refusal(book, intake.post(None, uneven)) == Refusal(
+        RefusalCode.UNBALANCED, "debits exceed credits in EUR/2 by 2, SEK/2 by 2", "entries"
+    )
+    half = [*_pair("cash", "a", 1), ("sek", "debit", 2, None)]
+    assert _refusal(book, intake.post(None, half)) == Refusal(
+        RefusalCode.UNBALANCED, "debits exceed credits in SEK/2 by 2", "entries"
+    )
+
+
+# -- frozen accounts -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", [("a", "cash"), ("cash", "a"), ("c", "cash"), ("cash", "c")])
+def test_a_freeze_lets_out_what_was_reserved(book: Book, way: tuple[str, str]) -> None:
+    """Captured outflow and releases pass a frozen account; captured inflow and anything new not."""
+    payer, payee = way
+    if payer == "a":
+        book.made(intake.post(None, _pair("cash", "a", 50)))
+    hold = book.made(intake.place_hold(None, _pair(payer, payee, 5)))
+    address = payer if payer != "cash" else payee
+    book.made(intake.update_account(None, address, "frozen"))
+    account = book.state.accounts[address]
+    assert account is not None
+    index = 0 if payer == address else 1
+    told = Refusal(RefusalCode.ACCOUNT_FROZEN, f"{address} is frozen", "account", index)
+    # Debits take out of a credit-normal account, and credits out of a debit-normal one.
+    outflow = account.debit_normal == (index == 1)
+    captured = _refusal(book, intake.capture(None, hold.position))
+    assert captured == (None if outflow else told)
+    assert _refusal(book, intake.release(None, hold.position)) is None
+    assert _refusal(book, intake.post(None, _pair(payer, payee, 1))) == told
+    assert _refusal(book, intake.place_hold(None, _pair(payer, payee, 1))) == told
+
+
+# -- holds ---------------------------------------------------------------------------------------
+
+
+def test_holds_and_what_follows_them_are_written_as_asked(book: Book) -> None:
+    """Each record names its parent, and says what was asked of it."""
+    book.made(intake.post(None, _pair("cash", "a", 50)))
+    hold = intake.place_hold("h", _pair("a", "b", 9), 2_000_000, 12, "r", _M)
+    capture = intake.capture("c", book.state.position + 1, 4, None, False, _M)
+    final = intake.capture("f", book.state.position + 1, 1, None, True)
+    at = book.state.position + 1
+    commands: list[tuple[SingleCommand, RecordKind, dict[str, Any]]] = [
+        (hold, RecordKind.HOLD,
+         {"reference": "r", "metadata": _M, "expires_at_us": 2_000_000,
+          "capture_limit_minor": 12}),
+        (capture, RecordKind.CAPTURE, {"parent": at, "metadata": _M}),
+        (intake.release("l", at, 2, None, _M), RecordKind.RELEASE, {"parent": at, "metadata": _M}),
+        (final, RecordKind.CAPTURE, {"parent": at, "final": True}),
+        (intake.reverse("v", at + 1, 3, None, True, "s", _M), RecordKind.REVERSAL,
+         {"parent": at + 1, "reference": "s", "metadata": _M, "override_limits": True}),
+    ]  # fmt: skip
+    for command, kind, fields in commands:
+        position, now_us = book.state.position + 1, book.state.recorded_at_us + 7
+        record = book.made(command, now_us)
+        digest = fingerprint(command)
+        entries = record.entries
+        assert record == Record(position, now_us, kind, command.key, digest, entries, **fields)
+    _, captured, released, ended, reversed_ = book.log[-5:]
+    assert [entry[:3] for entry in captured.entries] == [
+        ("a", Effect.CAPTURE_DEBIT, 4), ("b", Effect.CAPTURE_CREDIT, 4)
+    ]  # fmt: skip
+    assert [entry[:3] for entry in released.entries] == [
+        ("a", Effect.RELEASE_DEBIT, 2), ("b", Effect.RELEASE_CREDIT, 2)
+    ]  # fmt: skip
+    assert [entry[:3] for entry in ended.entries] == [
+        ("a", Effect.CAPTURE_DEBIT, 1), ("b", Effect.CAPTURE_CREDIT, 1),
+        ("a", Effect.RELEASE_DEBIT, 2), ("b", Effect.RELEASE_CREDIT, 2),
+    ]  # fmt: skip
+    assert [entry[:3] for entry in reversed_.entries] == [
+        ("a", Effect.POST_CREDIT, 3), ("b", Effect.POST_DEBIT, 3)
+    ]  # fmt: skip
+
+
+def test_a_hold_expires_to_the_microsecond(book: Book) -> None:
+    """Until then it can be captured and is no expiry; from then on the other way round."""
+    book.made(intake.post(None, _pair("cash", "a", 50)))
+    hold = book.made(intake.place_hold("h", _pair("a", "b", 9), 2_000))
+    late = "a hold expires in the future"
+    assert _refusal(book, intake.place_hold(None, _pair("a", "b", 1), 1_000), 999) is None
+    assert _refusal(book, intake.place_hold(None, _pair("a", "b", 1), 1_000), 1_000) == Refusal(
+        RefusalCode.MALFORMED, late, "expires_at"
+    )
+    for ask in (intake.capture(None, hold.position), intake.release(None, hold.position)):
+        assert _refusal(book, ask, 1_999) is None
+        assert _refusal(book, ask, 2_000) == Refusal(
+            RefusalCode.HOLD_NOT_OPEN, f"hold {hold.position} is expired", "hold",
+            hold_status="expired",
+        )  # fmt: skip
+    assert expire(book.state, hold.position, 1_999) is None
+    entries = (
+        Entry("a", Effect.RELEASE_DEBIT, 9, Balance(0, 50, 0, 0)),
+        Entry("b", Effect.RELEASE_CREDIT, 9, Balance(0, 0, 0, 0)),
+    )
+    expiry = expire(book.state, hold.position, 2_000)
+    assert expiry == Record(
+        hold.position + 1, 2_000, RecordKind.EXPIRY, None, None, entries, hold.position,
+        expires_at_us=2_000,
+    )  # fmt: skip
+    book.take(expiry)
+    assert expire(book.state, hold.position, 3_000) is None
+
+
+def test_only_a_hold_with_an_end_expires(book: Book) -> None:
+    """One without, a transaction, and nothing at all never do."""
+    hold = book.made(intake.place_hold(None, _pair("cash", "c", 9)))
+    paid = book.made(intake.post(None, _pair("cash", "c", 1)))
+    for position in (hold.position, paid.position, 999):
+        assert expire(book.state, position, 10**15) is None
+
+
+# -- keys and batches ----------------------------------------------------------------------------
+
+
+def test_a_key_answers_for_its_command_only(book: Book) -> None:
+    """The same command is a replay of its record, another one is refused and not written."""
+    command = intake.post("k", _pair("cash", "a", 5))
+    record = book.made(command)
+    now_us = book.state.recorded_at_us + 1
+    assert decide(book.state, command, now_us) == Replay(record)
+    other = intake.post("k", _pair("cash", "a", 6))
+    told = Refusal(
+        RefusalCode.IDEMPOTENCY_KEY_REUSED,
+        f"the key belongs to another command, at position {record.position}",
+        "idempotency_key",
+    )
+    assert decide(book.state, other, now_us) == told
+    assert answer_again(record, other) == told
+
+
+def test_a_refusal_is_written_and_answers_again(book: Book) -> None:
+    """With the key and the fingerprint of what was asked."""
+    command = intake.post("k", _pair("a", "cash", 5))
+    (record,) = _decided(book, command, 1_000)
+    told = Refusal(RefusalCode.INSUFFICIENT_FUNDS, "a has 0 available", "account", 0, 0)
+    assert record == Record(
+        book.state.position + 1, 1_000, RecordKind.REFUSAL, "k", fingerprint(command), refusal=told
+    )
+    book.take(record)
+    assert decide(book.state, command, 1_001) == Replay(record)
+
+
+def test_a_batch_is_its_own_record_and_one_of_each(book: Book) -> None:
+    """Positions and times count up from it; the children have no keys."""
+    first, second = intake.post(None, _pair("cash", "a", 5)), intake.post(None, _pair("a", "b", 5))
+    batch = intake.atomic_batch("k", [first, second])
+    at = book.state.position + 1
+    records = _decided(book, batch, 1_000)
+    assert records[0] == Record(at, 1_000, RecordKind.BATCH, "k", fingerprint(batch), commands=2)
+    assert [(one.position, one.recorded_at_us, one.key) for one in records[1:]] == [
+        (at + 1, 1_001, None), (at + 2, 1_002, None)
+    ]  # fmt: skip
+    # The state it was decided on is as it was.
+    assert (book.state.position, book.state.balances["a"]) == (at - 1, ZERO)
+
+
+def test_a_batch_is_refused_by_its_first_wrong_command(book: Book) -> None:
+    """Which command, which of its fields, and all that its own refusal says."""
+    good = intake.post(None, _pair("cash", "a", 5))
+    position = book.made(intake.place_hold(None, _pair("cash", "c", 9))).position
+    book.made(intake.release(None, position))
+    cases: list[tuple[SingleCommand, Refusal]] = [
+        (intake.post(None, _pair("a", "cash", 6)),
+         Refusal(RefusalCode.INSUFFICIENT_FUNDS, "command 1: a has 5 available",
+                 "commands[1].account", 0, 5)),
+        (intake.capture(None, position),
+         Refusal(RefusalCode.HOLD_NOT_OPEN, f"command 1: hold {position} is released",
+                 "commands[1].hold", hold_status="released")),
+        (intake.place_hold(None, _pair("cash", "c", 9), 1_003),
+         Refusal(RefusalCode.MALFORMED, "command 1: a hold expires in the future",
+                 "commands[1].expires_at")),
+    ]  # fmt: skip
+    for wrong, told in cases:
+        batch = intake.atomic_batch("k", [good, wrong, good])
+        (record,) = _decided(book, batch, 1_000)
+        assert record == Record(
+            book.state.position + 1, 1_000, RecordKind.REFUSAL, "k", fingerprint(batch),
+            refusal=told,
+        )  # fmt: skip
+    # After the last record of the batch, and not before, a hold of it may expire.
+    lasting = intake.place_hold(None, _pair("cash", "c", 9), 1_004)
+    assert len(_decided(book, intake.atomic_batch("k", [good, lasting, good]), 1_000)) == 4
+
+
+# -- state ---------------------------------------------------------------------------------------
+
+
+def test_a_fork_keeps_what_is_below_it_as_it_was(book: Book) -> None:
+    """Reads fall through, writes stay; what is in neither is missing."""
+    hold = book.made(intake.place_hold("h", _pair("cash", "c", 9)))
+    state = book.state
+    fork = state.fork()
+    assert (fork.position, fork.recorded_at_us, fork.next_account_number) == (
+        state.position, state.recorded_at_us, state.next_account_number,
+    )  # fmt: skip
+    assert fork.accounts["cash"] == state.accounts["cash"]
+    assert fork.keys["h"] == hold
+    assert "h" in fork.keys
+    assert "other" not in fork.keys
+    with pytest.raises(KeyError):
+        fork.keys["other"]
+    assert hold.position in fork.parents
+    assert fork.assets["EUR"] == 2
+    before = dict(state.balances)
+    (record,) = _decided(book, intake.post("p", _pair("cash", "c", 1)))
+    fork.apply(record)
+    assert fork.balances["c"] != before["c"]
+    assert "p" in fork.keys
+    assert (dict(state.balances), "p" in state.keys) == (before, False)
+
+
+def test_positions_and_times_only_go_on() -> None:
+    """A gap, a repeat or a time that stands still is a broken log."""
+    state = State(5, 100)
+    for position, time_us in ((5, 101), (7, 101), (6, 100), (6, 99)):
+        with pytest.raises(AssertionError):
+            state.apply(Record(position, time_us, RecordKind.BATCH, None, None))
+    state.apply(Record(6, 101, RecordKind.BATCH, "k", None, commands=1))
+    assert (state.position, state.recorded_at_us) == (6, 101)
+    assert state.keys["k"].position == 6
+
+
+def test_what_a_command_needs() -> None:
+    """Accounts of its entries, its parent, its asset; of a batch all of them."""
+    pair = _pair("a", "b", 1)
+    cases: list[tuple[Command, Needs]] = [
+        (intake.post("k", pair), Needs({"a", "b"}, set(), set())),
+        (intake.place_hold("k", pair), Needs({"a", "b"}, set(), set())),
+        (intake.open_account("k", "a", "EUR/2", "asset"), Needs({"a"}, set(), {"EUR"})),
+        (intake.update_account("k", "a"), Needs({"a"}, set(), set())),
+        (intake.capture("k", 3), Needs(set(), {3}, set())),
+        (intake.release("k", 4), Needs(set(), {4}, set())),
+        (intake.reverse("k", 5), Needs(set(), {5}, set())),
+        (intake.close_period("k", 5), Needs(set(), set(), set())),
+        (intake.atomic_batch("k", [
+            intake.post(None, pair), intake.capture(None, 3),
+            intake.open_account(None, "c", "SEK/0", "asset")]),
+         Needs({"a", "b", "c"}, {3}, {"SEK"})),
+    ]  # fmt: skip
+    for command, expected in cases:
+        found = Needs(set(), set(), set())
+        needs(command, found)
+        assert found == expected, command
