@@ -13,6 +13,7 @@ from tandem.ledger.core.decide import Replay, decide, expire
 from tandem.ledger.core.decide.decide import answer_again
 from tandem.ledger.core.kinds import Effect, RecordKind
 from tandem.ledger.core.limits import MAX_AMOUNT_MINOR
+from tandem.ledger.core.parents import fold
 from tandem.ledger.core.records import ZERO, Balance, Entry, Record
 from tandem.ledger.core.refusals import Refusal, RefusalCode
 from tandem.ledger.core.state import Needs, State, needs
@@ -305,6 +306,55 @@ def test_holds_and_what_follows_them_are_written_as_asked(book: Book) -> None:
     ]  # fmt: skip
 
 
+def test_one_side_named_twice_is_the_sum(book: Book) -> None:
+    """Of a capture as of everything: entries of one side of one account add up."""
+    hold = book.made(intake.place_hold(None, _pair("cash", "c", 9)))
+    twice = [("cash", "debit", 2, "EUR/2"), ("cash", "debit", 3, None), ("c", "credit", 5, None)]
+    record = book.made(intake.capture(None, hold.position, None, twice))
+    assert [entry[:3] for entry in record.entries] == [
+        ("cash", Effect.CAPTURE_DEBIT, 5), ("c", Effect.CAPTURE_CREDIT, 5)
+    ]  # fmt: skip
+    # Where one of them names another asset, that counts for the sum.
+    wrong = [("cash", "debit", 2, "SEK/2"), ("cash", "debit", 2, None), ("c", "credit", 4, None)]
+    told = _refusal(book, intake.capture(None, hold.position, None, wrong))
+    assert told is not None
+    assert told.code is RefusalCode.ASSET_MISMATCH
+
+
+def test_what_a_capture_above_the_hold_may_not_do(book: Book) -> None:
+    """Take all of nothing, more than the limit, or leave what does not balance."""
+    spent = book.made(intake.place_hold(None, _pair("cash", "c", 4), None, 6)).position
+    book.made(intake.capture(None, spent, 4))
+    exceeded = RefusalCode.CAPTURE_EXCEEDS_HOLD
+    assert _refusal(book, intake.capture(None, spent)) == Refusal(
+        exceeded, f"nothing of hold {spent} is left", "hold"
+    )
+    assert _refusal(book, intake.capture(None, spent, 2)) is None
+    assert _refusal(book, intake.capture(None, spent, 3)) == Refusal(
+        exceeded, f"hold {spent} can capture 2 more", "amount_minor"
+    )
+    raw = [("cash", "debit", 4, None), ("b", "credit", 2, None), ("c", "credit", 2, None)]
+    hold = book.made(intake.place_hold(None, raw, None, 10)).position
+    uneven = [("cash", "debit", 5, None), ("b", "credit", 5, None)]
+    assert _refusal(book, intake.capture(None, hold, None, uneven)) == Refusal(
+        exceeded,
+        f"what hold {hold} covers of the debits and of the credits differs",
+        "entries",
+    )
+    even = [("cash", "debit", 6, None), ("b", "credit", 3, None), ("c", "credit", 3, None)]
+    assert _refusal(book, intake.capture(None, hold, None, even)) is None
+
+
+def test_a_reversal_may_override_limits(book: Book) -> None:
+    """Only where it is asked to."""
+    paid = book.made(intake.post(None, _pair("cash", "a", 9))).position
+    book.made(intake.post(None, _pair("a", "cash", 9)))
+    assert _refusal(book, intake.reverse(None, paid)) == Refusal(
+        RefusalCode.INSUFFICIENT_FUNDS, "a has 0 available", "account", 1, 0
+    )
+    assert _refusal(book, intake.reverse(None, paid, None, None, True)) is None
+
+
 def test_a_hold_expires_to_the_microsecond(book: Book) -> None:
     """Until then it can be captured and is no expiry; from then on the other way round."""
     book.made(intake.post(None, _pair("cash", "a", 50)))
@@ -347,10 +397,13 @@ def test_only_a_hold_with_an_end_expires(book: Book) -> None:
 
 def test_a_key_answers_for_its_command_only(book: Book) -> None:
     """The same command is a replay of its record, another one is refused and not written."""
-    command = intake.post("k", _pair("cash", "a", 5))
+    command = intake.post("k", _pair("cash", "a", 5), "r", _M, 7)
     record = book.made(command)
     now_us = book.state.recorded_at_us + 1
     assert decide(book.state, command, now_us) == Replay(record)
+    for near in ((None, _M, 7), ("r", None, 7), ("r", _M, None)):
+        again = decide(book.state, intake.post("k", _pair("cash", "a", 5), *near), now_us)
+        assert isinstance(again, Refusal)
     other = intake.post("k", _pair("cash", "a", 6))
     told = Refusal(
         RefusalCode.IDEMPOTENCY_KEY_REUSED,
@@ -413,6 +466,13 @@ def test_a_batch_is_refused_by_its_first_wrong_command(book: Book) -> None:
     # After the last record of the batch, and not before, a hold of it may expire.
     lasting = intake.place_hold(None, _pair("cash", "c", 9), 1_004)
     assert len(_decided(book, intake.atomic_batch("k", [good, lasting, good]), 1_000)) == 4
+
+
+def test_nothing_folds_into_no_parent() -> None:
+    """Neither no record, nor one that begins none, whatever comes after."""
+    opened = Record(1, 1, RecordKind.OPEN_ACCOUNT, None, None)
+    assert fold([]) is None
+    assert fold([opened, opened]) is None
 
 
 # -- state ---------------------------------------------------------------------------------------

@@ -115,6 +115,9 @@ def test_a_key_is_named_by_its_name_and_bytes() -> None:
     assert _KEY.key_id == expected
     assert str(_KEY) == f"log+{expected.hex()}+{_b64(bytes([1, *range(32)]))}"
     assert parse_verifier_key(str(_KEY)) == _KEY
+    plus = VerifierKey("log", b"\xfb" * 32)
+    assert str(plus).count("+") > 2  # base64 has a plus of its own
+    assert parse_verifier_key(str(plus)) == plus
     assert origin_of("main") == "tandem.ledger/main"
 
 
@@ -134,6 +137,7 @@ _PATH: Final = [_LEAVES[1], _LEAVES[2]]
     (lambda: parse_tile_path("000.p/257"), _ONE_FORM),
     (lambda: parse_tile_level("8"), "a tile level is 0 to 7"),
     (lambda: parse_tile_level(""), "a tile level is 0 to 7"),
+    (lambda: parse_tile_level("X"), "a tile level is 0 to 7"),
     (lambda: parse_tile_level("07"), "a tile level is 0 to 7"),
     (lambda: write_bundle(["x" * 65_536]), "a record of the bundle has more than 65535 bytes"),
     (lambda: read_bundle(b"\0"), "the bundle is cut off"),
@@ -209,6 +213,7 @@ def test_the_edges_of_paths_and_bundles() -> None:
     assert tile_path(0, 256) == "000"
     assert tile_path(0, 255) == "000.p/255"
     assert parse_tile_path("000.p/255") == (0, 255)
+    assert parse_tile_path("x001/000") == (1_000, 256)
     assert parse_tile_path("x001/x234/067.p/5") == (1_234_067, 5)
     assert write_bundle(["", "ab", "\u00e9"]) == b"\0\0\0\2ab\0\2\xc3\xa9"
     assert read_bundle(b"\0\0\0\2ab") == (b"", b"ab")

@@ -240,3 +240,5 @@ def test_a_refused_command_is_told_what_it_always_was() -> None:
     assert said == _LINES[-len(said) :]
     assert len(_LINES) == len(said) + len(_SHAPES)
     assert [line for line in said if "Refusal(" not in line] == ["in time: None"]
+    # A batch puts its command before the field, so there has to be one.
+    assert [line for line in said if " field=None" in line] == []

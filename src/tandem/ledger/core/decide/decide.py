@@ -206,7 +206,7 @@ def _decide_batch(state: State, command: AtomicBatch, now_us: int) -> tuple[Reco
             refusal = Refusal(
                 decided.code,
                 f"command {index}: {decided.detail}",
-                f"commands[{index}]" + (f".{decided.field}" if decided.field else ""),
+                f"commands[{index}].{decided.field}",
                 decided.index,
                 decided.available_minor,
                 decided.hold_status,
