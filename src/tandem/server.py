@@ -121,6 +121,7 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         await ledgers.create_ledger(settings.ledger)
         ledger_http.install(api)
         api.include_router(ledger_http.create_router(ledgers, require))
+        ledger_http.install_quick_writes(api, ledgers, keys.verify)
         gateway = await stack.enter_async_context(_gateway(settings, registry))
         api.include_router(routing_http.create_router(gateway, require))
         yield Application(api, health, keys, ledgers.end_feeds)

@@ -21,6 +21,7 @@ from tandem.ledger.core.commands import (
     UpdateAccount,
 )
 from tandem.ledger.core.intake import NO_LIMIT
+from tandem.ledger.core.kinds import Direction
 from tandem.ledger.times import from_us
 
 
@@ -58,12 +59,31 @@ def command_members(command: SingleCommand) -> dict[str, Any]:
     return present(idempotency_key=command.key, **_members(command))
 
 
+def _transfer(entries: Sequence[RequestedEntry]) -> dict[str, Any] | None:
+    """Write two plain entries in the short form; None where they are something else."""
+    if len(entries) != 2:  # noqa: PLR2004 - double entry
+        return None
+    (debited, side, amount_minor, asset), (credited, other, *same) = entries
+    if (side, other) != (Direction.DEBIT, Direction.CREDIT) or same != [amount_minor, asset]:
+        return None
+    return {
+        "kind": "transfer",
+        "debit_account": debited,
+        "credit_account": credited,
+        "amount_minor": amount_minor,
+        "asset": asset,
+    }
+
+
+def _transaction(entries: Sequence[RequestedEntry]) -> dict[str, Any]:
+    return {"kind": "transaction", "entries": _requested(entries)}
+
+
 def _members(command: SingleCommand) -> dict[str, Any]:
     match command:
         case Post():
             return {
-                "kind": "transaction",
-                "entries": _requested(command.entries),
+                **(_transfer(command.entries) or _transaction(command.entries)),
                 "reference": command.reference,
                 "metadata": dict(command.metadata) or None,
                 "effective_at": _when(command.effective_at_us),

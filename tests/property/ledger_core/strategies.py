@@ -146,7 +146,8 @@ _batches: st.SearchStrategy[Any] = st.builds(
     keys,
     st.lists(st.one_of(_singles(st.none())), min_size=1, max_size=4).map(tuple),
 )
-commands: st.SearchStrategy[Command] = st.one_of(*_singles(keys), _batches)
+singles: st.SearchStrategy[Any] = st.one_of(*_singles(keys))
+commands: st.SearchStrategy[Command] = singles | _batches
 # Two commands of one kind.
 twins: st.SearchStrategy[tuple[Command, Command]] = st.one_of(
     [st.tuples(kind, kind) for kind in (*_singles(keys), _batches)]

@@ -7,18 +7,17 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.responses import JSONResponse, Response
 
 from tandem.ledger import api
-from tandem.ledger.core import intake
-from tandem.ledger.core.commands import ClosePeriod, Reverse, SingleCommand
 from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE
-from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
+from tandem.ledger.core.refusals import Refused
 from tandem.ledger.http import answers, bodies, feed, queries
 from tandem.ledger.http.answers import answer, written
+from tandem.ledger.http.batches import may_override, submit
 from tandem.ledger.http.log_routes import add_log
 from tandem.ledger.http.webhooks import add_webhooks
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.port import StorageError
-from tandem.platform.auth import Permission, Principal, Require
+from tandem.platform.auth import Principal, Require
 from tandem.platform.http import Problem
 
 Key = Annotated[
@@ -225,7 +224,7 @@ def _add_holds(router: APIRouter, require: Require, ledger: Any) -> None:
             key
         )
         if body.override_limits:
-            _may_override(principal)
+            may_override(principal)
         return written(await ledger.execute(command))
 
 
@@ -238,64 +237,7 @@ def _add_batches(router: APIRouter, require: Require, ledger: Any) -> None:
         key: Key = None,
     ) -> Response:
         """Submit several commands, atomic or independent."""
-        if body.mode == "atomic":
-            commands = [
-                _read(principal, members, index) for index, members in enumerate(body.commands)
-            ]
-            return answers.receipts(
-                await ledger.submit_batch(commands, mode=body.mode, idempotency_key=key)
-            )
-        read = [_try_read(principal, members) for members in body.commands]
-        commands = [command for command in read if not isinstance(command, Refusal)]
-        made = iter(await ledger.submit_batch(commands) if commands or not read else [])
-        return answers.receipts(
-            [
-                api.Receipt(None, None, replayed=False, refusal=one)
-                if isinstance(one, Refusal)
-                else next(made)
-                for one in read
-            ]
-        )
-
-
-def _may_override(principal: Principal) -> None:
-    _may(principal, Permission.OVERRIDE_LIMITS, "override_limits")
-
-
-def _may(principal: Principal, permission: Permission, field: str) -> None:
-    if permission not in principal.permissions:
-        detail = f"the key lacks the permission {permission}"
-        raise Refused(Refusal(RefusalCode.FORBIDDEN, detail, field))
-
-
-def _check_permission(principal: Principal, command: SingleCommand) -> None:
-    """Refuse what `write` alone does not allow, in a batch as by itself."""
-    if isinstance(command, Reverse) and command.override_limits:
-        _may_override(principal)
-    if isinstance(command, ClosePeriod):
-        _may(principal, Permission.ADMIN, "kind")
-
-
-def _read(principal: Principal, members: dict[str, Any], index: int) -> SingleCommand:
-    try:
-        command = bodies.read_command(members)
-        _check_permission(principal, command)
-    except Refused as error:
-        refusal = error.refusal
-        field = f"commands[{index}]" + (f".{refusal.field}" if refusal.field else "")
-        raise Refused(Refusal(refusal.code, refusal.detail, field, refusal.index)) from None
-    return command
-
-
-def _try_read(principal: Principal, members: dict[str, Any]) -> SingleCommand | Refusal:
-    """Read a command of an independent batch: one that is refused does not stop the others."""
-    try:
-        command = bodies.read_command(members)
-        _check_permission(principal, command)
-        intake.idempotency_key(command.key)
-    except Refused as error:
-        return error.refusal
-    return command
+        return await submit(ledger, principal, body, key)
 
 
 def _add_reads(router: APIRouter, require: Require, ledger: Any) -> None:

@@ -11,6 +11,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# In a request's scope: the template of its route, where no route of the framework answers it.
+ROUTE: Final = "tandem.route"
 _UNMATCHED: Final = "unmatched"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -72,7 +74,7 @@ class MeasureRequests:
         """Name the matched route as declared; what matched none is one label, whatever it was."""
         endpoint = scope.get("endpoint")
         if endpoint is None:
-            return _UNMATCHED
+            return str(scope.get(ROUTE, _UNMATCHED))
         if endpoint not in self._templates:
             # The matched route knows only its own part of the path, not its routers' prefixes.
             self._templates = {
