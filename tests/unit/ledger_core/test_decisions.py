@@ -341,6 +341,9 @@ def test_what_a_capture_above_the_hold_may_not_do(book: Book) -> None:
         f"what hold {hold} covers of the debits and of the credits differs",
         "entries",
     )
+    other = [("cash", "debit", 1, None), ("a", "credit", 1, None)]
+    for ask in (intake.capture(None, hold, None, other), intake.release(None, hold, None, other)):
+        assert _refusal(book, ask) == Refusal(exceeded, f"{hold} has no credit of a", "entries", 1)
     even = [("cash", "debit", 6, None), ("b", "credit", 3, None), ("c", "credit", 3, None)]
     assert _refusal(book, intake.capture(None, hold, None, even)) is None
 
