@@ -174,6 +174,26 @@ def test_a_limit_holds_to_the_unit(book: Book) -> None:
     assert _refusal(book, intake.post(None, _pair("b", "cash", 1))) is None
 
 
+def test_limits_of_a_debit_normal_account(book: Book) -> None:
+    """Debits fill it and credits empty it: the other side of the same bounds."""
+    book.made(intake.update_account(None, "c", None, 0))
+    book.made(intake.post(None, _pair("c", "cash", 100)))
+    assert _refusal(book, intake.post(None, _pair("c", "cash", 1))) == Refusal(
+        RefusalCode.LIMIT_EXCEEDED, "c may hold at most 100", "account", 0
+    )
+    assert _refusal(book, intake.post(None, _pair("cash", "c", 100))) is None
+    assert _refusal(book, intake.post(None, _pair("cash", "c", 101))) == Refusal(
+        RefusalCode.INSUFFICIENT_FUNDS, "c has 100 available", "account", 1, 100
+    )
+    book.made(intake.update_account(None, "c", None, 150, "none"))
+    assert _refusal(book, intake.post(None, _pair("c", "cash", 1))) is None
+    assert _refusal(book, intake.post(None, _pair("cash", "c", 1))) == Refusal(
+        RefusalCode.INSUFFICIENT_FUNDS, "c has 0 available", "account", 1, 0
+    )
+    book.made(intake.update_account(None, "c", None, "none", 50))
+    assert _refusal(book, intake.post(None, _pair("cash", "c", 1))) is None
+
+
 def test_limits_are_of_the_whole_transaction(book: Book) -> None:
     """What an account gets in a later entry it may spend in an earlier one."""
     through = [*_pair("a", "b", 5), *_pair("cash", "a", 5)]
@@ -239,6 +259,19 @@ def test_several_assets_in_one_transaction(book: Book) -> None:
     )
 
 
+def test_which_account_is_missing(book: Book) -> None:
+    """The first one is named, by its entry."""
+    for address in ("nobody", "none"):
+        book.state.accounts[address] = None
+    for entries, address, index in (
+        (_pair("nobody", "none", 1), "nobody", 0),
+        (_pair("a", "none", 1), "none", 1),
+    ):
+        assert _refusal(book, intake.post(None, entries)) == Refusal(
+            RefusalCode.ACCOUNT_NOT_FOUND, f"no account {address}", "account", index
+        )
+
+
 # -- frozen accounts -----------------------------------------------------------------------------
 
 
@@ -262,6 +295,18 @@ def test_a_freeze_lets_out_what_was_reserved(book: Book, way: tuple[str, str]) -
     assert _refusal(book, intake.release(None, hold.position)) is None
     assert _refusal(book, intake.post(None, _pair(payer, payee, 1))) == told
     assert _refusal(book, intake.place_hold(None, _pair(payer, payee, 1))) == told
+
+
+def test_a_reserved_entry_hides_no_frozen_one(book: Book) -> None:
+    """What may leave the one frozen account may still not come into the other."""
+    book.made(intake.post(None, _pair("cash", "a", 9)))
+    hold = book.made(intake.place_hold(None, _pair("a", "b", 5))).position
+    book.made(intake.update_account(None, "a", "frozen"))
+    assert _refusal(book, intake.capture(None, hold)) is None
+    book.made(intake.update_account(None, "b", "frozen"))
+    assert _refusal(book, intake.capture(None, hold)) == Refusal(
+        RefusalCode.ACCOUNT_FROZEN, "b is frozen", "account", 1
+    )
 
 
 # -- holds ---------------------------------------------------------------------------------------
@@ -304,6 +349,18 @@ def test_holds_and_what_follows_them_are_written_as_asked(book: Book) -> None:
     assert [entry[:3] for entry in reversed_.entries] == [
         ("a", Effect.POST_CREDIT, 3), ("b", Effect.POST_DEBIT, 3)
     ]  # fmt: skip
+
+
+def test_a_limit_is_at_least_what_is_debited(book: Book) -> None:
+    """Told before the entries turn out uneven; credits do not count; assets without one may mix."""
+    for debit, credit, code in (
+        (5, 3, RefusalCode.MALFORMED), (3, 5, RefusalCode.UNBALANCED), (4, 4, None)
+    ):  # fmt: skip
+        raw = [("cash", "debit", debit, None), ("c", "credit", credit, None)]
+        told = _refusal(book, intake.place_hold(None, raw, None, 4))
+        assert (told and told.code) == code
+    two = [*_pair("cash", "c", 5), *_pair("sek", "sek:a", 5)]
+    assert _refusal(book, intake.place_hold(None, two)) is None
 
 
 def test_one_side_named_twice_is_the_sum(book: Book) -> None:
@@ -356,6 +413,14 @@ def test_a_reversal_may_override_limits(book: Book) -> None:
         RefusalCode.INSUFFICIENT_FUNDS, "a has 0 available", "account", 1, 0
     )
     assert _refusal(book, intake.reverse(None, paid, None, None, True)) is None
+    # So of several assets.
+    both = [*_pair("cash", "a", 9), *_pair("sek", "sek:a", 9)]
+    mixed = book.made(intake.post(None, both)).position
+    book.made(intake.post(None, _pair("sek:a", "sek", 9)))
+    assert _refusal(book, intake.reverse(None, mixed)) == Refusal(
+        RefusalCode.INSUFFICIENT_FUNDS, "sek:a has 0 available", "account", 3, 0
+    )
+    assert _refusal(book, intake.reverse(None, mixed, None, None, True)) is None
 
 
 def test_a_hold_expires_to_the_microsecond(book: Book) -> None:
@@ -503,6 +568,17 @@ def test_a_fork_keeps_what_is_below_it_as_it_was(book: Book) -> None:
     assert fork.balances["c"] != before["c"]
     assert "p" in fork.keys
     assert (dict(state.balances), "p" in state.keys) == (before, False)
+
+
+def test_a_new_state_is_of_an_empty_ledger() -> None:
+    """Nothing recorded, no account numbered, no asset known, no plain record kept as a parent."""
+    state = State()
+    assert (state.position, state.recorded_at_us, state.next_account_number) == (0, 0, 1)
+    assert state.assets == {}
+    state.apply(Record(1, 1, RecordKind.TRANSACTION, None, None))
+    assert state.parents == {}
+    with pytest.raises(AssertionError):
+        decide(state, intake.release("k", 1), 1)
 
 
 def test_positions_and_times_only_go_on() -> None:
