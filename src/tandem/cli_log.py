@@ -88,11 +88,15 @@ def _add_audit(app: typer.Typer) -> None:
         from tandem.ledger.audit.bundle import audit_bundle
         from tandem.ledger.core.proofs import ProofError
         from tandem.ledger.views import verification_view
-        from tandem.platform.files import open_input
+        from tandem.platform.files import open_input, seekable
 
         kept = None if checkpoint is None else _read(checkpoint)
         try:
-            with open_input(file) as (bundle, _), show_records() as progress:
+            with (
+                open_input(file) as (given, _),
+                seekable(given) as bundle,
+                show_records() as progress,
+            ):
                 found = audit_bundle(bundle, key, kept, progress)
         except ProofError as error:
             raise PlatformError(f"{file}: {error}") from error

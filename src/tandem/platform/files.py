@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,18 @@ def open_input(name: str) -> Iterator[tuple[BinaryIO, int | None]]:
         return
     with Path(name).open("rb") as file:
         yield file, os.fstat(file.fileno()).st_size
+
+
+@contextmanager
+def seekable(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Give a file that can be read again: itself, or a copy on disk of what comes only once."""
+    if file.seekable():
+        yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        yield copy
 
 
 @contextmanager

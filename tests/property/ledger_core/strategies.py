@@ -106,7 +106,7 @@ _part = st.tuples(st.none() | amounts, st.none()) | st.tuples(st.none(), _many)
 
 
 def _posts(key: st.SearchStrategy[str | None]) -> st.SearchStrategy[Any]:
-    return st.builds(Post, key, _many, references, metadata)
+    return st.builds(Post, key, _many, references, metadata, st.none() | times_us)
 
 
 def _singles(key: st.SearchStrategy[str | None]) -> list[st.SearchStrategy[Any]]:

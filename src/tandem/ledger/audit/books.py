@@ -1,7 +1,8 @@
 """An account as an audit knows it: what its records have said and done so far."""
 
-from tandem.ledger.core.accounts import Account, AccountStatus
-from tandem.ledger.core.records import Balance
+from tandem.ledger.core.accounts import Account, AccountClass, AccountStatus
+from tandem.ledger.core.kinds import Effect
+from tandem.ledger.core.records import Balance, Record
 
 
 class Digest:
@@ -57,7 +58,14 @@ class Books:
         self.account = account
         self.number = account.number
         self.asset = account.asset
-        self.guarded = account.limited or account.status is AccountStatus.CLOSED
+        # Such accounts are looked at closely.
+        self.guarded = account.limited or account.status is not AccountStatus.OPEN
+
+    @property
+    def opening(self) -> tuple[int, int, int, str, AccountClass]:
+        """What never changes of an account."""
+        one = self.account
+        return one.number, one.opened_position, one.opened_at_us, one.asset, one.account_class
 
     @property
     def balance(self) -> Balance:
@@ -70,11 +78,24 @@ class Books:
         self.debits, self.credits = balance.posted_debits, balance.posted_credits
         self.pending = f"{balance.pending_debits},{balance.pending_credits}"
 
+    def may(self, record: Record) -> bool:
+        """Tell whether the account's status lets a record move it.
+
+        A frozen one gives up what was reserved before, by release or by capture; nothing else.
+        """
+        if self.account.status is AccountStatus.OPEN:
+            return True
+        if self.account.status is AccountStatus.CLOSED:
+            return False
+        side = self.account.debit_normal
+        captured = Effect.CAPTURE_CREDIT if side else Effect.CAPTURE_DEBIT
+        passing = (captured, Effect.RELEASE_DEBIT, Effect.RELEASE_CREDIT)
+        own = [entry for entry in record.entries if entry.address == self.account.address]
+        return all(entry.effect in passing for entry in own)
+
     def objection(self, before: Balance, balance: Balance) -> str | None:
         """Say which bound a record breaks, from the totals before and after it."""
         account, side = self.account, self.account.debit_normal
-        if account.status is AccountStatus.CLOSED:
-            return "is closed and moves"
         low, high = account.min_balance_minor, account.max_balance_minor
         available = balance.available(debit_normal=side)
         if low is not None and available < min(low, before.available(debit_normal=side)):

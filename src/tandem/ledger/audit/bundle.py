@@ -6,11 +6,14 @@ note (C2SP tlog-checkpoint); the line of a record is its canonical text, exactly
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import BinaryIO, Final
 
 from tandem.ledger.api_log import LogApi
 from tandem.ledger.audit.findings import Findings
+from tandem.ledger.audit.keys import Twins
 from tandem.ledger.audit.log import LogWalk
+from tandem.ledger.core.canonical import decode
 from tandem.ledger.core.checkpoint import Checkpoint, parse_checkpoint, parse_note
 from tandem.ledger.core.limits import MAX_BUNDLE_LINE_BYTES, MAX_PAGE_SIZE
 from tandem.ledger.core.proofs import ProofError
@@ -47,7 +50,8 @@ def audit_bundle(
 ) -> Findings:
     """Recompute every invariant of a bundle, and that it is what the key signed.
 
-    `key` is the ledger's verifier key, `earlier` a checkpoint that was kept: the log has to begin
+    `file` is read twice where it has reversals, so it can be sought in. `key` is the ledger's
+    verifier key, `earlier` a checkpoint that was kept: the log has to begin
     with what that signed. Raises ProofError where a checkpoint is not signed by the key, or where
     two of one size differ: then the ledger has shown two histories.
     """
@@ -58,7 +62,7 @@ def audit_bundle(
         if roots.setdefault(known.size, known.root) != known.root:
             raise ProofError(f"two checkpoints of {known.size} records are signed, and differ")
     walk = LogWalk(roots)
-    place = 0
+    records = file.tell()
     for place, line in enumerate(_lines(file), 1):
         if place > checkpoint.size:
             walk.fault(place, "it comes after all that the checkpoint signed")
@@ -68,10 +72,26 @@ def audit_bundle(
             walk.tree.grow()
             if progress is not None:
                 progress(place, checkpoint.size)
+    file.seek(records)
+    _look_again(file, walk)
     walk.finish()
     return Findings(
         walk.position, walk.entries, len(walk.books), walk.tree.root(), tuple(walk.faults)
     )
+
+
+def _look_again(file: BinaryIO, walk: LogWalk) -> None:
+    """Look once more at what was reversed, and at keys that may be there twice."""
+    twins = Twins(walk.faults, walk.keys.twins())
+    if not walk.ties.reversed and not twins.hashes:
+        return
+    for place, line in enumerate(_lines(file), 1):
+        text = line.decode(errors="replace")
+        if place in walk.ties.reversed:
+            walk.check_original(text, place)
+        if twins.hashes:
+            with suppress(ValueError):  # what is no record was told the first time
+                twins.take(decode(text))
 
 
 def _header(file: BinaryIO) -> str:

@@ -2,7 +2,11 @@
 
 from array import array
 from collections import Counter
+from collections.abc import Collection
 from typing import Final
+
+from tandem.ledger.audit.findings import Faults
+from tandem.ledger.core.records import Record
 
 _BUCKETS: Final = 256
 
@@ -28,3 +32,20 @@ class Keys:
             if len(set(bucket)) < len(bucket):
                 found.update(one for one, count in Counter(bucket).items() if count > 1)
         return found
+
+
+class Twins:
+    """Tells which records share a key, of those whose keys' hashes are there twice."""
+
+    def __init__(self, faults: Faults, hashes: Collection[int]) -> None:
+        self.hashes = hashes
+        self._faults = faults
+        self._first: dict[str, int] = {}
+
+    def take(self, record: Record) -> None:
+        """Look at the next record."""
+        if record.key is None or hash(record.key) not in self.hashes:
+            return
+        first = self._first.setdefault(record.key, record.position)
+        if first != record.position:
+            self._faults.add(f"position {record.position}: its key is that of position {first}")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection
 from typing import Final, NamedTuple
 
 from tandem.ledger.audit.findings import Faults
+from tandem.ledger.audit.keys import Twins
 from tandem.ledger.core.canonical import decode
 from tandem.ledger.core.records import Balance, Record
 from tandem.ledger.storage.port import Head, LedgerStore
@@ -21,23 +22,6 @@ class _Entry(NamedTuple):
     effect: int
     amount_minor: int
     balance: Balance
-
-
-class Twins:
-    """Tells which records share a key, of those whose keys' hashes are there twice."""
-
-    def __init__(self, faults: Faults, hashes: Collection[int]) -> None:
-        self._faults = faults
-        self._hashes = hashes
-        self._first: dict[str, int] = {}
-
-    def take(self, record: Record) -> None:
-        """Look at the next record."""
-        if record.key is None or hash(record.key) not in self._hashes:
-            return
-        first = self._first.setdefault(record.key, record.position)
-        if first != record.position:
-            self._faults.add(f"position {record.position}: its key is that of position {first}")
 
 
 class EntryRows:

@@ -37,6 +37,9 @@ async def verify(
     async with _beside(rows.read_entries()) as entries:
         await _walk_records(store, head, walk, progress)
         await entries
+    for position in sorted(walk.ties.reversed):
+        for body in await store.bodies(head.ledger_id, position - 1, 1):
+            walk.check_original(body, position)
     walk.finish()
     _check_head(walk, head)
     if checkpoint is not None and checkpoint.origin != origin_of(head.name):
