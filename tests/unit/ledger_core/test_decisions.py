@@ -236,6 +236,17 @@ def test_totals_may_reach_the_greatest_amount(book: Book) -> None:
         )
 
 
+def test_pending_totals_may_reach_the_greatest_amount(book: Book) -> None:
+    """Of each side by itself, as posted ones."""
+    book.made(intake.place_hold(None, _pair("cash", "c", MAX_AMOUNT_MINOR - 5)))
+    for payer, payee in (("cash", "b"), ("b", "c")):
+        book.made(intake.update_account(None, "b", None, "none", "none"))
+        assert _refusal(book, intake.place_hold(None, _pair(payer, payee, 5))) is None
+        told = _refusal(book, intake.place_hold(None, _pair(payer, payee, 6)))
+        assert told is not None
+        assert told.code is RefusalCode.AMOUNT_OVERFLOW
+
+
 def test_several_assets_in_one_transaction(book: Book) -> None:
     """Each balances by itself; the totals of an account run on from entry to entry."""
     entries = [*_pair("sek", "sek:a", 3), *_pair("cash", "a", 4), *_pair("cash", "a", 5)]

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from tandem.ledger.core import intake
 from tandem.ledger.core.accounts import (
     Account,
     AccountClass,
@@ -13,7 +14,7 @@ from tandem.ledger.core.accounts import (
     parse_asset,
 )
 from tandem.ledger.core.amounts import parse_amount, parse_limit
-from tandem.ledger.core.canonical import decode, encode
+from tandem.ledger.core.canonical import decode, encode, fingerprint
 from tandem.ledger.core.kinds import Effect, RecordKind
 from tandem.ledger.core.limits import MAX_AMOUNT_MINOR
 from tandem.ledger.core.records import Balance, Record, after
@@ -106,3 +107,10 @@ def test_a_refusal_that_is_raised_says_what_it_says() -> None:
     assert str(first) == str(again) == "amount_overflow: an amount is at most 2^127-1"
     assert (first.refusal, first.code) == (_OVER, RefusalCode.AMOUNT_OVERFLOW)
     assert (first.replayed, again.replayed) == (False, True)
+
+
+def test_the_effective_time_is_part_of_what_is_asked() -> None:
+    """Of captures and reversals too, to which it came later."""
+    captures = [intake.capture("k", 1, effective_at_us=at_us) for at_us in (None, 1, 2)]
+    reversals = [intake.reverse("k", 1, effective_at_us=at) for at in (None, 1, "original")]
+    assert len({fingerprint(command) for command in [*captures, *reversals]}) == 6
