@@ -15,6 +15,7 @@ from tandem.ledger.core.accounts import (
 )
 from tandem.ledger.core.amounts import parse_amount, parse_limit
 from tandem.ledger.core.canonical import decode, encode, fingerprint
+from tandem.ledger.core.commands import Command
 from tandem.ledger.core.kinds import Effect, RecordKind
 from tandem.ledger.core.limits import MAX_AMOUNT_MINOR
 from tandem.ledger.core.records import Balance, Record, after
@@ -113,4 +114,5 @@ def test_the_effective_time_is_part_of_what_is_asked() -> None:
     """Of captures and reversals too, to which it came later."""
     captures = [intake.capture("k", 1, effective_at_us=at_us) for at_us in (None, 1, 2)]
     reversals = [intake.reverse("k", 1, effective_at_us=at) for at in (None, 1, "original")]
-    assert len({fingerprint(command) for command in [*captures, *reversals]}) == 6
+    asked: list[Command] = [*captures, *reversals]
+    assert len({fingerprint(command) for command in asked}) == 6
