@@ -149,3 +149,10 @@ def test_a_long_line_is_no_record(bundle: bytes) -> None:
     header, *lines = _lines(bundle)
     faults = _audit(header + b"x" * (9 * 1024 * 1024) + b"\n" + b"".join(lines[1:]))
     assert faults[0].startswith("position 1: its bytes are no record")
+
+
+@pytest.mark.parametrize("wrong", ['{"shift":late"}', '{"shift":5}', '{"shift": "late"}', "{}"])
+def test_metadata_are_read_with_care(bundle: bytes, wrong: str) -> None:
+    """They are looked at by the short way too, which crashes at nothing."""
+    faults = _audit(bundle.replace(b'{"shift":"late"}', wrong.encode()))
+    assert any("is no record" in fault or "are no record" in fault for fault in faults)

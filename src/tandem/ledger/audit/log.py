@@ -72,11 +72,8 @@ class LogWalk:
         `place` is the position at which it was found.
         """
         self._leaves.append(leaf_hash(body.encode()))
-        columns = self._take_plain(body)
-        if columns is not None:
-            return columns
         try:
-            return self._take(body)
+            return self._take_plain(body) or self._take(body)
         except Exception as error:  # noqa: BLE001 - tampered bytes can be wrong in any way
             self.position = place
             self.fault(place, f"its bytes are no record ({error!r:.80})")

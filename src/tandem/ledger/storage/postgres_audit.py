@@ -30,7 +30,7 @@ class PostgresAudit:
     ) -> Sequence[StoredRecord]:
         """Records with their columns as stored, in order, for verification."""
         parameters = {"ledger_id": ledger_id, "after": after, "limit": limit}
-        return [StoredRecord(*row) for row in await self._execute("stored_records", parameters)]
+        return [*map(StoredRecord._make, await self._execute("stored_records", parameters))]
 
     async def stored_entries(
         self, ledger_id: int, after: _Place, limit: int
