@@ -118,8 +118,6 @@ def test_whatever_is_unusual_ends_the_run(command: Command) -> None:
         {"status": AccountStatus.FROZEN},
         {"status": AccountStatus.CLOSED},
         {"asset": "SEK/2"},
-        {"min_balance_minor": -9},
-        {"max_balance_minor": 9},
     )
 ])  # fmt: skip
 def test_accounts_that_need_a_closer_look(changed: dict[str, Any]) -> None:
@@ -128,6 +126,23 @@ def test_accounts_that_need_a_closer_look(changed: dict[str, Any]) -> None:
     count, onto = _written(state, intake.transfer("k", "a", "b", 1))
     assert (count, onto) == (0, Written([], [], []))
     assert (state.position, state.recorded_at_us, state.keys) == (41, 1_000, {})
+
+
+@pytest.mark.parametrize(("address", "limits", "passes"), [
+    ("a", {"max_balance_minor": 0}, 0),
+    ("a", {"max_balance_minor": 1}, 1),
+    ("a", {"min_balance_minor": 9}, 1),  # it is below, and recovers
+    ("a", {"min_balance_minor": 9, "max_balance_minor": 0}, 0),
+    ("b", {"min_balance_minor": 0}, 0),
+    ("b", {"min_balance_minor": -1}, 1),
+    ("b", {"max_balance_minor": -9}, 1),  # it is above, and recovers
+])  # fmt: skip
+def test_limits_are_kept(address: str, limits: dict[str, int], passes: int) -> None:
+    """Of assets, to which debits give and of which credits take: what they forbid is left aside."""
+    state = _state(**{address: limits})
+    assert _written(state, intake.transfer("k", "a", "b", 1))[0] == passes
+    assert (state.position, len(state.keys)) == (41 + passes, passes)
+    assert state.balances["a"].posted_debits == state.balances["b"].posted_credits == passes
 
 
 def test_totals_reach_the_greatest_amount() -> None:

@@ -143,13 +143,14 @@ def _limits(state: State, legs: Sequence[Leg], totals: dict[str, Balance]) -> Re
         assert account is not None
         if not account.limited:
             continue
-        refusal = _within(account, state.balances[leg[0]], totals[leg[0]], index)
+        refusal = within(account, state.balances[leg[0]], totals[leg[0]], index)
         if refusal is not None:
             return refusal
     return None
 
 
-def _within(account: Account, before: Balance, now: Balance, index: int) -> Refusal | None:
+def within(account: Account, before: Balance, now: Balance, index: int) -> Refusal | None:
+    """Check an account's limits on its totals after a whole transaction."""
     side = account.debit_normal
     low, high = account.min_balance_minor, account.max_balance_minor
     available = before.available(debit_normal=side)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from tandem.ledger.core.accounts import Account, AccountStatus
 from tandem.ledger.core.canonical import FORMAT_VERSION
 from tandem.ledger.core.commands import Command, Post
+from tandem.ledger.core.decide.entries import within
 from tandem.ledger.core.kinds import Direction, Effect, RecordKind
 from tandem.ledger.core.limits import MAX_AMOUNT_MINOR
 from tandem.ledger.core.records import Balance, Entry, Record
@@ -60,16 +61,22 @@ def write_transfers(
         source, target = accounts.get(debited), accounts.get(credited)
         if source is None or target is None or not _may_pass(source, target):
             break
-        a, b, c, d = balances[debited]
-        e, f, g, h = balances[credited]
+        a, b, c, d = before_debit = balances[debited]
+        e, f, g, h = before_credit = balances[credited]
         a += amount_minor
         f += amount_minor
         if a > MAX_AMOUNT_MINOR or f > MAX_AMOUNT_MINOR:
             break
+        after_debit = _new(Balance, (a, b, c, d))
+        after_credit = _new(Balance, (e, f, g, h))
+        if source.limited and within(source, before_debit, after_debit, 0) is not None:
+            break
+        if target.limited and within(target, before_credit, after_credit, 0) is not None:
+            break
         position += 1
         now_us += 1
-        balances[debited] = after_debit = _new(Balance, (a, b, c, d))
-        balances[credited] = after_credit = _new(Balance, (e, f, g, h))
+        balances[debited] = after_debit
+        balances[credited] = after_credit
         posted = (
             _new(Entry, (debited, _POST_DEBIT, amount_minor, after_debit)),
             _new(Entry, (credited, _POST_CREDIT, amount_minor, after_credit)),
@@ -113,11 +120,5 @@ def _is_plain(command: Post) -> bool:
 
 
 def _may_pass(source: Account, target: Account) -> bool:
-    """Tell whether neither account needs a closer look."""
-    return (
-        source.status is _OPEN
-        and target.status is _OPEN
-        and source.asset == target.asset
-        and not source.limited
-        and not target.limited
-    )
+    """Tell whether both accounts are open and hold the same."""
+    return source.status is _OPEN and target.status is _OPEN and source.asset == target.asset
