@@ -1,14 +1,15 @@
 """A log as one file: written through every door, audited with the public key alone."""
 
+import asyncio
 import io
 import json
 
 import pytest
 from tests.support.bundles import bundle_of, grow
 from tests.support.clock import VirtualClock
-from tests.support.doors import fund, head, in_process, open_usual, refused
+from tests.support.doors import account, fund, head, in_process, open_accounts, open_usual, refused
 
-from tandem.ledger import api, offline
+from tandem.ledger import api, commands, offline
 from tandem.ledger.audit.bundle import audit_bundle
 from tandem.ledger.core.proofs import ProofError
 from tandem.ledger.local import LocalLedger
@@ -52,12 +53,12 @@ async def test_a_kept_checkpoint_is_held_against_a_later_bundle(ledger: api.Ledg
 async def test_a_second_history_is_found_out(clock: VirtualClock) -> None:
     """Whoever signs two logs of one name is caught by one checkpoint of the other."""
     bundles, notes, key = [], [], ""
-    for account in ("wallets:a", "wallets:b"):
+    for paid in ("wallets:a", "wallets:b"):
         async with in_process(MemoryStore(clock), clock, "twice") as ledger:
             await open_usual(ledger)
-            await fund(ledger, account, 5, "fund")
+            await fund(ledger, paid, 5, "fund")
             notes.append(await ledger.checkpoint())
-            await fund(ledger, account, 6, "more")
+            await fund(ledger, paid, 6, "more")
             bundles.append(await bundle_of(ledger))
             notes.append(await ledger.checkpoint())
             key = await ledger.verifier_key()
@@ -88,3 +89,28 @@ async def test_verification_is_of_any_ledger_door(ledger: api.Ledger) -> None:
         kept = offline.verify_checkpoint(await ledger.checkpoint(), key)
         await grow(ledger, 3)
         assert (await ledger.verify(checkpoint=kept)).holds
+
+
+async def test_verification_holds_while_others_write(ledger: api.Ledger) -> None:
+    """What is written meanwhile is neither missing nor too much; accounts are opened meanwhile."""
+
+    async def write() -> None:
+        for number in range(12):
+            await open_accounts(ledger, [account(f"late:{number}", asset=f"X{number}/0")])
+            moves = [
+                commands.transfer(
+                    debit_account="cash",
+                    credit_account="wallets:a",
+                    amount_minor=1,
+                    metadata={"round": str(number)},
+                    idempotency_key=f"{number}-{one}",
+                )
+                for one in range(50)
+            ]
+            await ledger.submit_batch(moves)
+
+    writing = asyncio.create_task(write())
+    while not writing.done():
+        assert (await ledger.verify()).faults == ()
+    await writing
+    assert (await ledger.verify()).records == await head(ledger)
