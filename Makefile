@@ -50,14 +50,18 @@ lint: setup ## ruff, formatting, types and import walls
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test ## what CI runs: lint, then the tests
+check: lint test smoke ## what CI runs: lint, the tests, then the smoke of the bench
 
 format: setup ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-bench: setup ## print the ledger's figures beside the raw limit
-	$(BIN)/python -m bench.ledger $(ARGS)
+# `make bench SCALE=full` takes the real sizes; `make bench ONLY="throughput http"` some groups.
+bench: setup ## measure the ledger beside its baselines (SCALE=full, ONLY=throughput)
+	$(BIN)/python -m bench.ledger $(addprefix --scale ,$(SCALE)) $(addprefix --only ,$(ONLY)) $(ARGS)
+
+smoke: setup ## measure a little, and fail where a figure of the ledger collapsed
+	$(BIN)/python -m bench.ledger --scale smoke $(ARGS)
 
 lock: setup ## resolve the lock files again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev pyproject.toml -o requirements-dev.lock
@@ -66,4 +70,4 @@ lock: setup ## resolve the lock files again (needs uv)
 clean: ## remove the environment, caches and local data
 	rm -rf $(VENV) .tandem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
 
-.PHONY: help setup demo serve test drill simulate mutate lint check format bench lock clean
+.PHONY: help setup demo serve test drill simulate mutate lint check format bench smoke lock clean
