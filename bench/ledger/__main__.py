@@ -18,6 +18,7 @@ from bench.ledger import (
     processes,
     reads_at_scale,
     throughput,
+    verifying,
 )
 from bench.ledger.baselines import durable
 from bench.ledger.floors import collapsed
@@ -38,6 +39,7 @@ GROUPS: Final[dict[str, Callable[[Stage], Awaitable[list[Result]]]]] = {
     "budget": budget.measure,
     "reads": reads_at_scale.measure,
     "growth": growth.measure,
+    "verify": verifying.measure,
     "memory": memory.measure,
 }
 # So little of these says nothing: one has no goal, the other needs many transactions.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from tandem.ledger.core.limits import CACHED_TILE_ROOTS
-from tandem.ledger.core.merkle import TILE_HASHES, TILE_HEIGHT, Tree, leaf_hash, tile_root
+from tandem.ledger.core.merkle import TILE_HASHES, TILE_HEIGHT, Tree, leaf_hashes, tile_root
 from tandem.ledger.core.proofs import (
     ProofError,
     Run,
@@ -70,7 +70,7 @@ class LogReader:
             return _whole(found, 1)[0]
         first = tile_index * TILE_HASHES
         if level == 0:
-            return b"".join([leaf_hash(body.encode()) for body in await self._bodies(first, width)])
+            return b"".join(leaf_hashes(await self._bodies(first, width)))
         return b"".join(await self._tile_roots(level - 1, range(first, first + width)))
 
     async def entry_bundle(self, tile_index: int, width: int, size: int) -> bytes:

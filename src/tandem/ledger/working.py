@@ -27,7 +27,14 @@ from tandem.ledger.core.limits import (
     MAX_EXPIRIES_PER_APPEND,
     MAX_FOLLOWED_RECORDS,
 )
-from tandem.ledger.core.merkle import TILE_HASHES, TILE_HEIGHT, Tree, leaf_hash, tile_root
+from tandem.ledger.core.merkle import (
+    TILE_HASHES,
+    TILE_HEIGHT,
+    Tree,
+    leaf_hash,
+    leaf_hashes,
+    tile_root,
+)
 from tandem.ledger.core.parents import fold
 from tandem.ledger.core.records import ZERO, Record
 from tandem.ledger.core.state import Needs, State, needs
@@ -116,7 +123,7 @@ class Batch:
     def seal(self) -> Append:
         """Close the batch; it takes no more records."""
         records, bodies, entry_lines = self.written
-        tiles = self.tree.extend([leaf_hash(body.encode()) for body in bodies])
+        tiles = self.tree.extend(leaf_hashes(bodies))
         last = records[-1]
         next_number = max(self.opened, default=self.before.next_account_number - 1) + 1
         self.sealed = Append(
@@ -461,7 +468,7 @@ class WorkingCopy:
         if size:
             first = size - size % TILE_HASHES
             bodies = await self._store.bodies(self._ledger_id, first, size - first)
-            partial.append([leaf_hash(body.encode()) for body in bodies])
+            partial.append(leaf_hashes(bodies))
         level, full = 0, size >> TILE_HEIGHT
         while full:
             first = full - full % TILE_HASHES

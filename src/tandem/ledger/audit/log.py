@@ -23,7 +23,6 @@ from tandem.ledger.core.accounts import Account, AccountStatus
 from tandem.ledger.core.canonical import decode, encode
 from tandem.ledger.core.kinds import POSTING, Direction, Effect, RecordKind
 from tandem.ledger.core.limits import NOTHING_CLOSED_US
-from tandem.ledger.core.merkle import leaf_hash
 from tandem.ledger.core.records import Balance, Record, after
 from tandem.ledger.storage.rows import KIND_CODES
 
@@ -51,7 +50,7 @@ class LogWalk:
     def __init__(self, roots: Mapping[int, bytes], salt: str = "") -> None:
         self.faults = Faults()
         self.tree = GrownTree(self.faults, roots)
-        self._leaves = self.tree.leaves
+        self._texts = self.tree.texts
         self.position = 0
         self.recorded_at_us = 0
         self.closed_through_us = NOTHING_CLOSED_US
@@ -71,7 +70,7 @@ class LogWalk:
 
         `place` is the position at which it was found.
         """
-        self._leaves.append(leaf_hash(body.encode()))
+        self._texts.append(body)
         try:
             return self._take_plain(body) or self._take(body)
         except Exception as error:  # noqa: BLE001 - tampered bytes can be wrong in any way

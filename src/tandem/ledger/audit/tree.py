@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from tandem.ledger.audit.findings import Faults
-from tandem.ledger.core.merkle import HASH_BYTES, Tree
+from tandem.ledger.core.merkle import HASH_BYTES, Tree, leaf_hashes
 
 
 class GrownTree:
     """A tree over the leaf hashes seen so far; remembers a digest of every full tile.
 
-    Leaves are added to `leaves`, a plain list, as that is done for every record.
+    Records are added to `texts`, a plain list, as that is done for every one.
 
     `roots` are known roots by size, as old checkpoints say them.
     """
@@ -19,22 +19,22 @@ class GrownTree:
         self.tiles: dict[tuple[int, int], bytes] = {}
         self._tree = Tree()
         self._faults = faults
-        self.leaves: list[bytes] = []  # hashes of records; `grow` takes them in
+        self.texts: list[str] = []  # records; `grow` takes them in
         self._roots = dict(roots)
         self._check_roots()
 
     def grow(self) -> None:
-        """Take in the leaves that were added."""
+        """Take in the records that were added."""
         for size in sorted(self._roots):
             self._extend(size - self._tree.size)
-        self._extend(len(self.leaves))
+        self._extend(len(self.texts))
 
     def _extend(self, count: int) -> None:
-        if not 0 < count <= len(self.leaves):
+        if not 0 < count <= len(self.texts):
             return
-        for level, tile_index, hashes in self._tree.extend(self.leaves[:count]):
+        for level, tile_index, hashes in self._tree.extend(leaf_hashes(self.texts[:count])):
             self.tiles[level, tile_index] = sha256(hashes).digest()
-        del self.leaves[:count]
+        del self.texts[:count]
         self._check_roots()
 
     def _check_roots(self) -> None:

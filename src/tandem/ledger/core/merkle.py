@@ -4,7 +4,7 @@ Leaf = SHA-256(0x00 ‖ canonical bytes), node = SHA-256(0x01 ‖ left ‖ right
 one hash for every set bit of the size; a tile holds 256 hashes of one level and never changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple, Self
 
@@ -17,6 +17,11 @@ EMPTY_ROOT: Final = sha256(b"").digest()
 def leaf_hash(body: bytes) -> bytes:
     """Hash a record's canonical bytes."""
     return sha256(b"\0" + body).digest()
+
+
+def leaf_hashes(texts: Iterable[str]) -> list[bytes]:
+    """Hash the canonical texts of records: `leaf_hash` for many, without a call for each."""
+    return [sha256(b"\0" + text.encode()).digest() for text in texts]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
