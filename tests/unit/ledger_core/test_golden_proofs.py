@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tandem.ledger.core.merkle import Tree, leaf_hash
+from tandem.ledger.core.merkle import Tree, leaf_hash, leaf_hashes
 from tandem.ledger.core.proofs import (
     ProofError,
     check_consistency,
@@ -77,6 +77,11 @@ def _flipped(path: list[bytes]) -> list[list[bytes]]:
     return [
         [*path[:at], bytes([one[0] ^ 1]) + one[1:], *path[at + 1 :]] for at, one in enumerate(path)
     ] + [path[:at] + path[at + 1 :] for at in range(len(path))]
+
+
+def test_texts_are_hashed_as_their_bytes() -> None:
+    """Many at once give what each gives by itself."""
+    assert leaf_hashes(["", "Ä"]) == [_LEAVES[0], leaf_hash(b"\xc3\x84")]
 
 
 def test_every_tree_has_its_root() -> None:
