@@ -6,7 +6,7 @@ import pytest
 from tests.support.doors import Wire, code_of, fund, head, refused
 
 from tandem.ledger import api, commands
-from tandem.ledger.core.commands import ClosePeriod, Post
+from tandem.ledger.core.commands import SingleCommand
 from tandem.platform.auth import Permission
 
 pytestmark = pytest.mark.anyio
@@ -170,7 +170,7 @@ async def test_closing_goes_forward_and_never_into_the_future(ledger: api.Ledger
 async def test_a_batch_closes_and_is_closed_to(ledger: api.Ledger) -> None:
     """Later commands see the period closed; an atomic batch leaves no trace of it."""
     await _funded(ledger)
-    members: list[ClosePeriod | Post] = [
+    members: list[SingleCommand] = [
         commands.close_period(through=LONG_AGO),
         commands.transfer(
             debit_account="wallets:a",

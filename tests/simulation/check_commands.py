@@ -13,6 +13,7 @@ from tests.simulation.history import Operation
 _KINDS = {
     "OpenAccount": "open_account",
     "UpdateAccount": "update_account",
+    "Transfer": "transaction",
     "Post": "transaction",
     "PlaceHold": "hold",
     "Capture": "capture",
@@ -204,7 +205,7 @@ def _due_of_parent(code: str, command: Any, record: dict[str, Any], log: Log) ->
 
 def _addresses(command: Any, log: Log) -> list[str]:
     match type(command).__name__:
-        case "Post" | "PlaceHold":
+        case "Transfer" | "Post" | "PlaceHold":
             return [entry.address for entry in command.entries]
         case "OpenAccount" | "UpdateAccount":
             return [command.address]
@@ -230,11 +231,11 @@ def _past_limit(command: Any, record: dict[str, Any], log: Log) -> bool:
     before = record["position"] - 1
     said = record["refusal"].get("available_minor")
     name = type(command).__name__
-    if name not in ("Post", "PlaceHold"):
+    if name not in ("Transfer", "Post", "PlaceHold"):
         return True  # what a capture or reversal posts is not rebuilt
     changes: Counter[tuple[str, int]] = Counter()
     for entry in command.entries:
-        shift = 0 if name == "Post" else 2
+        shift = 2 if name == "PlaceHold" else 0
         changes[entry.address, shift + (entry.direction == "credit")] += entry.amount_minor
     for address in dict.fromkeys(entry.address for entry in command.entries):
         account = log.account_at(address, before)

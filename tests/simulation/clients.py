@@ -144,7 +144,7 @@ class Client:
         kind = type(operation.commands[0]).__name__
         if kind == "PlaceHold":
             self._world.known.holds.append(told.position)
-        elif kind in ("Post", "Capture", "Reverse"):
+        elif kind in ("Transfer", "Post", "Capture", "Reverse"):
             self._world.known.posted.append(told.position)
 
     # -- reads ---------------------------------------------------------------------------------

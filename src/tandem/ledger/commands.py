@@ -15,6 +15,7 @@ from tandem.ledger.core.commands import (
     Post,
     Release,
     Reverse,
+    Transfer,
     UpdateAccount,
 )
 from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
@@ -82,7 +83,7 @@ def transfer(
     metadata: Mapping[str, str] | None = None,
     effective_at: datetime | None = None,
     idempotency_key: str | None = None,
-) -> Post:
+) -> Transfer:
     """Post a two-entry transaction."""
     return intake.transfer(
         idempotency_key,

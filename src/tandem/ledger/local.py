@@ -10,7 +10,7 @@ from tandem.ledger.audit.verify import verify
 from tandem.ledger.core import filters, intake
 from tandem.ledger.core.canonical import decode
 from tandem.ledger.core.checkpoint import Checkpoint
-from tandem.ledger.core.commands import Command, SingleCommand
+from tandem.ledger.core.commands import Command, SingleCommand, named_entries
 from tandem.ledger.core.kinds import BatchMode, RecordKind
 from tandem.ledger.core.limits import (
     DEFAULT_PAGE_SIZE,
@@ -537,7 +537,7 @@ def _receipt(answer: Answer) -> api.Receipt:
 def _check_size(commands: Sequence[SingleCommand]) -> None:
     if not commands:
         raise Refused(Refusal(RefusalCode.MALFORMED, "a batch has a command", "commands"))
-    entries = sum(len(getattr(command, "entries", None) or ()) for command in commands)
+    entries = sum(map(named_entries, commands))
     if len(commands) > MAX_COMMANDS_PER_BATCH or entries > MAX_ENTRIES_PER_BATCH:
         detail = (
             f"a batch has at most {MAX_COMMANDS_PER_BATCH} commands "

@@ -18,6 +18,7 @@ from tandem.ledger.core.commands import (
     RequestedEntry,
     Reverse,
     SingleCommand,
+    Transfer,
     UpdateAccount,
 )
 from tandem.ledger.core.intake import NO_LIMIT
@@ -81,7 +82,7 @@ def _transaction(entries: Sequence[RequestedEntry]) -> dict[str, Any]:
 
 def _members(command: SingleCommand) -> dict[str, Any]:
     match command:
-        case Post():
+        case Transfer() | Post():
             return {
                 **(_transfer(command.entries) or _transaction(command.entries)),
                 "reference": command.reference,

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from tandem.ledger.core.commands import AtomicBatch, Command
+from tandem.ledger.core.commands import AtomicBatch, Command, named_entries
 from tandem.ledger.core.decide import Replay
 from tandem.ledger.core.limits import (
     CONTENDED_APPENDS,
@@ -407,5 +407,5 @@ def _weight(commands: Sequence[Command]) -> int:
         if isinstance(command, AtomicBatch):
             weight += _weight(command.commands)
         else:
-            weight += len(getattr(command, "entries", None) or ()) // 2
+            weight += named_entries(command) // 2
     return weight

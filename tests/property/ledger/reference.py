@@ -40,6 +40,7 @@ from tandem.ledger.core.commands import (
     Release,
     Reverse,
     SingleCommand,
+    Transfer,
     UpdateAccount,
 )
 
@@ -141,7 +142,7 @@ class Reference:
                 return self._open(command)
             case UpdateAccount():
                 return self._update(command)
-            case Post():
+            case Transfer() | Post():
                 postings = asked_postings(command.entries, "post")
                 self._move(postings)
                 self.state.deeds[self.position + 1] = Deed(sides(postings))

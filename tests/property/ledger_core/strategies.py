@@ -16,6 +16,7 @@ from tandem.ledger.core.commands import (
     Release,
     RequestedEntry,
     Reverse,
+    Transfer,
     UpdateAccount,
 )
 from tandem.ledger.core.kinds import Direction, Effect, RecordKind
@@ -109,10 +110,18 @@ def _posts(key: st.SearchStrategy[str | None]) -> st.SearchStrategy[Any]:
     return st.builds(Post, key, _many, references, metadata, st.none() | times_us)
 
 
+def _transfers(key: st.SearchStrategy[str | None]) -> st.SearchStrategy[Transfer]:
+    asset, when_us = st.none() | assets, st.none() | times_us
+    return st.builds(
+        Transfer, key, addresses, addresses, amounts, asset, references, metadata, when_us
+    )
+
+
 def _singles(key: st.SearchStrategy[str | None]) -> list[st.SearchStrategy[Any]]:
     new_limit = st.none() | st.builds(Limit, limits)
     return [
         _posts(key),
+        _transfers(key),
         st.builds(
             OpenAccount, key, addresses, assets, st.sampled_from(AccountClass), limits, limits,
             metadata,
@@ -146,6 +155,7 @@ _batches: st.SearchStrategy[Any] = st.builds(
     keys,
     st.lists(st.one_of(_singles(st.none())), min_size=1, max_size=4).map(tuple),
 )
+transfers = _transfers(keys)
 singles: st.SearchStrategy[Any] = st.one_of(*_singles(keys))
 commands: st.SearchStrategy[Command] = singles | _batches
 # Two commands of one kind.

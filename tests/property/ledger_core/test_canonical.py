@@ -3,11 +3,11 @@
 import json
 
 from hypothesis import given
-from tests.property.ledger_core.strategies import commands, keys, records, twins
+from tests.property.ledger_core.strategies import commands, keys, records, transfers, twins
 from tests.support.examples import examples
 
 from tandem.ledger.core.canonical import decode, encode, encode_with_columns, fingerprint
-from tandem.ledger.core.commands import AtomicBatch, Command
+from tandem.ledger.core.commands import AtomicBatch, Command, Post, Transfer
 from tandem.ledger.core.records import Record
 
 
@@ -55,6 +55,13 @@ def test_a_fingerprint_leaves_the_key_out(command: Command, key: str) -> None:
     """Equal commands have equal fingerprints, whatever their keys."""
     assert fingerprint(command._replace(key=key)) == fingerprint(command)
     assert len(bytes.fromhex(fingerprint(command))) == 16
+
+
+@given(transfers)
+def test_a_transfer_asks_what_its_two_entries_ask(command: Transfer) -> None:
+    """So that a key replays, whichever of the two ways it was asked."""
+    post = Post(None, command.entries, *command[-3:])
+    assert fingerprint(command) == fingerprint(post)
 
 
 @examples(60)

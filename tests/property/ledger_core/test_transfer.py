@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tandem.ledger.core import intake
 from tandem.ledger.core.accounts import Account, AccountClass, AccountStatus
 from tandem.ledger.core.canonical import encode_with_columns
-from tandem.ledger.core.commands import Post
+from tandem.ledger.core.commands import Command, Post, Transfer
 from tandem.ledger.core.decide import decide
 from tandem.ledger.core.decide.transfer import Written, write_transfers
 from tandem.ledger.core.limits import MAX_AMOUNT_MINOR
@@ -49,7 +49,7 @@ def _states(draw: st.DrawFn) -> State:
 
 
 @st.composite
-def _posts(draw: st.DrawFn) -> Post:
+def _posts(draw: st.DrawFn) -> Post | Transfer:
     entries = [
         (
             draw(st.sampled_from(_ADDRESSES)),
@@ -63,12 +63,17 @@ def _posts(draw: st.DrawFn) -> Post:
         entries[1] = (entries[1][0], entries[1][1], entries[0][2], entries[1][3])
     reference = draw(st.sampled_from([None, None, "r"]))
     metadata = draw(st.sampled_from([None, None, {"k": "v"}]))
-    return intake.post(
-        draw(st.sampled_from(['k"1', "k\\2", "k3", "k4", "k5"])), entries, reference, metadata
+    key = draw(st.sampled_from([None, 'k"1', "k\\2", "k3", "k4", "k5"]))
+    when_us = draw(st.sampled_from([None, None, None, 7]))
+    if draw(st.booleans()):
+        return intake.post(key, entries, reference, metadata, when_us)
+    (debited, _, amount_minor, asset), (credited, *_) = entries
+    return intake.transfer(
+        key, debited, credited, amount_minor, asset, reference, metadata, when_us
     )
 
 
-def _the_long_way(state: State, command: Post, now_us: int, onto: Written) -> None:
+def _the_long_way(state: State, command: Post | Transfer, now_us: int, onto: Written) -> None:
     (record,) = decide(state, command, now_us)  # type: ignore[misc]  # it decided, so no refusal
     body, columns = encode_with_columns(record)
     onto.records.append(record)
@@ -81,7 +86,9 @@ def _the_long_way(state: State, command: Post, now_us: int, onto: Written) -> No
 
 
 @given(_states(), st.lists(_posts(), max_size=8), st.integers(2_000, 2_010))
-def test_same_records_texts_and_state(state: State, posts: list[Post], last_us: int) -> None:
+def test_same_records_texts_and_state(
+    state: State, posts: list[Post | Transfer], last_us: int
+) -> None:
     """What the short way writes of a run is what deciding, encoding and applying each would."""
     other, written, expected = deepcopy(state), Written([], [], []), Written([], [], [])
     count = write_transfers(state, posts, 2_000, last_us, written)
@@ -111,4 +118,6 @@ def test_usual_transfer_goes_the_short_way() -> None:
         )
         state.balances[address] = Balance(0, 0, 0, 0)
     transfers = [intake.transfer(f"k{number}", "a", "b", 5) for number in range(3)]
-    assert write_transfers(state, transfers, 2_000, 3_000, Written([], [], [])) == 3
+    entries = [("a", "debit", 5, None), ("b", "credit", 5, None)]
+    usual: list[Command] = [*transfers, intake.post("k3", entries)]
+    assert write_transfers(state, usual, 2_000, 3_000, Written([], [], [])) == 4

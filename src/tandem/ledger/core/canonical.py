@@ -23,6 +23,7 @@ from tandem.ledger.core.commands import (
     Post,
     Release,
     Reverse,
+    Transfer,
     UpdateAccount,
 )
 from tandem.ledger.core.kinds import Direction, Effect, RecordKind
@@ -243,7 +244,7 @@ def _digest(asked: str) -> str:
 
 
 def _asked(command: Command) -> str:
-    if isinstance(command, Post):
+    if isinstance(command, Transfer | Post):
         return _asked_post(
             command.entries, command.reference, command.metadata, command.effective_at_us
         )
@@ -276,7 +277,7 @@ def _asked_fields(command: Command) -> list[Any]:
         case OpenAccount() | UpdateAccount() | PlaceHold() | Release() | ClosePeriod():
             # Position 0 is the key, which is not part of what is asked.
             return _listed(command[1:])
-        case Post():
+        case Transfer() | Post():
             raise AssertionError("a post is written by hand")
 
 

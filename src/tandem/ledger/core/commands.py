@@ -55,8 +55,33 @@ class UpdateAccount(NamedTuple):
     metadata: Mapping[str, str] | None
 
 
+class Transfer(NamedTuple):
+    """Post a transaction of one debit and one credit: what is asked most often, so flat and small.
+
+    It asks the same as a `Post` of these two entries.
+    """
+
+    key: str | None
+    debit_account: str
+    credit_account: str
+    amount_minor: int
+    asset: str | None
+    reference: str | None
+    metadata: Mapping[str, str]
+    effective_at_us: int | None = None
+
+    @property
+    def entries(self) -> tuple[RequestedEntry, RequestedEntry]:
+        """The debit, then the credit."""
+        _, debited, credited, amount_minor, asset, *_ = self
+        return (
+            RequestedEntry(debited, Direction.DEBIT, amount_minor, asset),
+            RequestedEntry(credited, Direction.CREDIT, amount_minor, asset),
+        )
+
+
 class Post(NamedTuple):
-    """Post a transaction. A transfer is one of two entries."""
+    """Post a transaction of two entries or more."""
 
     key: str | None
     entries: tuple[RequestedEntry, ...]
@@ -120,7 +145,15 @@ class ClosePeriod(NamedTuple):
 
 
 type SingleCommand = (
-    OpenAccount | UpdateAccount | Post | PlaceHold | Capture | Release | Reverse | ClosePeriod
+    OpenAccount
+    | UpdateAccount
+    | Transfer
+    | Post
+    | PlaceHold
+    | Capture
+    | Release
+    | Reverse
+    | ClosePeriod
 )
 
 
@@ -132,3 +165,10 @@ class AtomicBatch(NamedTuple):
 
 
 type Command = SingleCommand | AtomicBatch
+
+
+def named_entries(command: Command) -> int:
+    """How many entries a command names; an atomic batch names none itself."""
+    if type(command) is Transfer:  # told apart first: these come by the thousand
+        return 2
+    return len(getattr(command, "entries", None) or ())

@@ -27,6 +27,7 @@ from tandem.ledger.core.commands import (
     RequestedEntry,
     Reverse,
     SingleCommand,
+    Transfer,
     UpdateAccount,
 )
 from tandem.ledger.core.kinds import Direction, TimeBasis
@@ -40,8 +41,6 @@ NO_LIMIT: Final = "none"
 _CAPTURE_LIMIT: Final = "capture_limit_minor"
 # A named tuple's own constructor is a Python call; transfers come by the thousand.
 _new: Final = tuple.__new__
-_DEBIT: Final = Direction.DEBIT
-_CREDIT: Final = Direction.CREDIT
 
 
 def _malformed(detail: str, field: str | None = None, index: int | None = None) -> Refused:
@@ -303,26 +302,21 @@ def transfer(
     reference: object = None,
     metadata_: object = None,
     effective_at_us: object = None,
-) -> Post:
-    """Read a two-entry `Post`; raises `Refused`."""
+) -> Transfer:
+    """Read a `Transfer`; raises `Refused`."""
     if asset is not None:
         _check_asset(asset)
     if not is_address(debit_account):
         raise _bad_address("debit_account")
     if not is_address(credit_account):
         raise _bad_address("credit_account")
-    debited, credited, named = debit_account, credit_account, cast("str | None", asset)
     told = None if reference is None else _reference(reference)
     held = NO_METADATA if metadata_ is None else metadata(metadata_)
     when = None if effective_at_us is None else time(effective_at_us, "effective_at")
     read_key = _key(key)
     usual = type(amount_minor) is int and 0 < amount_minor <= limits.MAX_AMOUNT_MINOR
     moved = amount_minor if usual else amount(amount_minor)
-    entries = (
-        _new(RequestedEntry, (debited, _DEBIT, moved, named)),
-        _new(RequestedEntry, (credited, _CREDIT, moved, named)),
-    )
-    return _new(Post, (read_key, entries, told, held, when))
+    return _new(Transfer, (read_key, debit_account, credit_account, moved, asset, told, held, when))
 
 
 def post(

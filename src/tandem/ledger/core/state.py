@@ -17,6 +17,7 @@ from tandem.ledger.core.commands import (
     Post,
     Release,
     Reverse,
+    Transfer,
     UpdateAccount,
 )
 from tandem.ledger.core.kinds import RecordKind
@@ -140,9 +141,8 @@ class Needs(NamedTuple):
 def needs(command: Command, into: Needs) -> None:
     """Add what a command needs. A parent's accounts are needed too, once the parent is known."""
     match command:
-        case Post() | PlaceHold():
-            for entry in command.entries:
-                into.addresses.add(entry.address)
+        case Transfer() | Post() | PlaceHold():
+            into.addresses.update(entry.address for entry in command.entries)
         case OpenAccount():
             into.addresses.add(command.address)
             asset = parse_asset(command.asset)

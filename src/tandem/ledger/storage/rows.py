@@ -62,8 +62,10 @@ def record_lines(write: Append) -> bytes:
 
 def entry_lines(write: Append) -> bytes:
     """Write the entries as COPY text with commas."""
+    if not write.entry_lines:
+        return b""
     start = f"{write.before.ledger_id},"
-    return "".join([f"{start}{line}\n" for line in write.entry_lines]).encode()
+    return f"{start}{f'\n{start}'.join(write.entry_lines)}\n".encode()
 
 
 def annotation_rows(write: Append) -> list[tuple[str, int]]:

@@ -14,6 +14,7 @@ from tandem.ledger.core.commands import (
     Release,
     Reverse,
     SingleCommand,
+    Transfer,
     UpdateAccount,
 )
 from tandem.ledger.core.decide.accounts import opened, updated
@@ -80,7 +81,7 @@ def _refused(state: State, command: Command, now_us: int, refusal: Refusal) -> R
 
 
 def _records(state: State, command: SingleCommand, now_us: int) -> Record | Refusal:
-    if type(command) is Post:
+    if isinstance(command, Transfer | Post):
         return _posted(state, command, now_us)
     digest = None if command.key is None else fingerprint(command)
     match command:
@@ -88,7 +89,7 @@ def _records(state: State, command: SingleCommand, now_us: int) -> Record | Refu
             return _account(state, command, digest, now_us)
         case ClosePeriod():
             return closed_period(state, command, digest, now_us)
-        case Post():
+        case Transfer() | Post():
             raise AssertionError("posts are decided above")
         case _:
             return _linked(state, command, digest, now_us)
@@ -97,7 +98,7 @@ def _records(state: State, command: SingleCommand, now_us: int) -> Record | Refu
 _DEBIT, _CREDIT = Effect.POST_DEBIT, Effect.POST_CREDIT
 
 
-def _posted(state: State, command: Post, now_us: int) -> Record | Refusal:
+def _posted(state: State, command: Transfer | Post, now_us: int) -> Record | Refusal:
     legs: list[Leg] = []
     plain = True
     for address, direction, amount_minor, asset in command.entries:

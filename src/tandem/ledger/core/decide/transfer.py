@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from tandem.ledger.core.accounts import Account, AccountStatus
 from tandem.ledger.core.canonical import FORMAT_VERSION
-from tandem.ledger.core.commands import Command, Post
+from tandem.ledger.core.commands import NO_METADATA, Command, Post, Transfer
 from tandem.ledger.core.decide.entries import within
 from tandem.ledger.core.kinds import Direction, Effect, RecordKind
 from tandem.ledger.core.limits import MAX_AMOUNT_MINOR
@@ -52,12 +52,13 @@ def write_transfers(
     records, bodies, lines = onto
     position, now_us = state.position, first_us - 1
     for command in commands[: last_us - now_us]:
-        if type(command) is not Post or not _is_plain(command):
+        transfer = _as_transfer(command) if type(command) is Post else command
+        if type(transfer) is not Transfer:
             break
-        key, entries, _, metadata, _ = command
-        if key is None or key in keys:
+        key, debited, credited, amount_minor, asset, reference, metadata, when = transfer
+        named = asset is not None or reference is not None or metadata or when is not None
+        if named or key is None or key in keys or debited == credited:
             break
-        (debited, _, amount_minor, _), (credited, _, _, _) = entries
         source, target = accounts.get(debited), accounts.get(credited)
         if source is None or target is None or not _may_pass(source, target):
             break
@@ -81,7 +82,7 @@ def write_transfers(
             _new(Entry, (debited, _POST_DEBIT, amount_minor, after_debit)),
             _new(Entry, (credited, _POST_CREDIT, amount_minor, after_credit)),
         )
-        head = (position, now_us, _TRANSACTION, key, None, posted, None, None, metadata)
+        head = (position, now_us, _TRANSACTION, key, None, posted, None, None, NO_METADATA)
         keys[key] = record = _new(Record, head + _REST)
         if position in parents:
             parents[position] = record
@@ -101,21 +102,16 @@ def write_transfers(
     return written
 
 
-def _is_plain(command: Post) -> bool:
-    """Tell whether it is a debit and a credit of one amount, with nothing to them but a key."""
-    _, entries, reference, metadata, effective_at_us = command
-    if reference is not None or metadata or effective_at_us is not None:
-        return False
+def _as_transfer(command: Post) -> Transfer | None:
+    """Read a debit and a credit of one amount as the transfer that they are."""
+    key, entries, reference, metadata, effective_at_us = command
     if len(entries) != 2:  # noqa: PLR2004 - double entry
-        return False
+        return None
     (debited, side, amount_minor, asset), (credited, other, same, other_asset) = entries
-    return (
-        side is _DEBIT
-        and other is _CREDIT
-        and amount_minor == same
-        and debited != credited
-        and asset is None
-        and other_asset is None
+    if (side, other, same, other_asset) != (_DEBIT, _CREDIT, amount_minor, asset):
+        return None
+    return Transfer(
+        key, debited, credited, amount_minor, asset, reference, metadata, effective_at_us
     )
 
 
