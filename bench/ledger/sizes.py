@@ -49,7 +49,7 @@ FULL: Final = Sizes(
 QUICK: Final = replace(
     FULL,
     rounds=5,
-    transfers=24_000,
+    transfers=48_000,
     singles=5_000,
     alone=300,
     requests=4_000,
