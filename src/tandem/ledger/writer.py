@@ -194,7 +194,7 @@ class Writer:
         try:
             await self._grow(work)
             while self._flight is not None and not self._flight.done():
-                await self._wait({self._flight})
+                await self._wait()
                 await self._grow(work)
         except Exception as error:  # noqa: BLE001 - what is no such mixture crashes again, settled
             # What decisions need could not be read; or it was read while another writer was ahead,
@@ -253,20 +253,21 @@ class Writer:
         while not (self._queue or self._closing or self._hold_due()):
             if self._flight is not None and self._flight.done():
                 return
-            await self._wait({self._flight} if self._flight else set())
+            await self._wait()
             self._wake.clear()  # whoever set it also did what the condition above looks at
 
-    async def _wait(self, flights: set[asyncio.Task[StorageError | None]]) -> None:
-        """Wait for a flight to land, a submission, or the next expiry."""
+    async def _wait(self) -> None:
+        """Wait for a flight to land, a submission or the next expiry; may wake for nothing."""
         next_us = self._copy.expiry.next_us()
-        timeout = None if next_us is None else max(0.0, (next_us - self._now_us()) / 1e6)
-        woken = asyncio.create_task(self._wake.wait())
+        if next_us is None:
+            await self._wake.wait()
+            return
+        delay_s = max(0.0, (next_us - self._now_us()) / 1e6)
+        alarm = asyncio.get_running_loop().call_later(delay_s, self._wake.set)
         try:
-            await asyncio.wait(
-                {woken, *flights}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-            )
+            await self._wake.wait()
         finally:
-            woken.cancel()
+            alarm.cancel()
 
     # -- flights -------------------------------------------------------------------------------
 
@@ -279,7 +280,10 @@ class Writer:
         self._flying = work
         # Sealed here, not in the task: the next batch may begin before the task first runs.
         flight = self._fly(work.batch.seal())
-        self._flight = asyncio.create_task(flight, name=f"append to {self._name}")
+        self._flight = asyncio.eager_task_factory(
+            asyncio.get_running_loop(), flight, name=f"append to {self._name}"
+        )
+        self._flight.add_done_callback(lambda _flight: self._wake.set())
 
     async def _fly(self, write: Append) -> StorageError | None:
         try:
