@@ -13,16 +13,19 @@ from tests.support.fault_server import FaultServer, Reply, Seen, json_reply
 
 from tandem.resilience.deadline import Deadline
 from tandem.routing.domain import polyline
+from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m
 from tandem.routing.domain.request import RouteRequest
+from tandem.routing.domain.route import Route
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH, TOKEN_PATH
+from tandem.routing.providers.port import Provider
 from tandem.routing.service import open_gateway
 
 CLIENT_ID, CLIENT_SECRET = "tests", "canary-secret-of-the-tests"
 MARKET = Coordinate(lon=24.9469, lat=60.1784)
 STATION = Coordinate(lon=24.9413, lat=60.1712)
-REQUEST = RouteRequest((MARKET, STATION))
+REQUEST = RouteRequest.through(MARKET, STATION)
 
 type Compute = Callable[[Seen], Reply]
 
@@ -45,6 +48,13 @@ class VirtualClock:
 def soon(timeout_ms: float = 10_000) -> Deadline:
     """Return a real deadline."""
     return Deadline.after_ms(timeout_ms)
+
+
+async def best_route(provider: Provider, request: RouteRequest, deadline: Deadline) -> Route:
+    """Ask a provider for a route."""
+    answer = (await provider.call(request, deadline)).answer
+    assert isinstance(answer, Routes)
+    return answer.best
 
 
 def between(one: Coordinate, other: Coordinate) -> tuple[Coordinate, ...]:

@@ -34,8 +34,9 @@ from tandem.routing.domain.errors import (
     TooLong,
     Truncated,
 )
-from tandem.routing.domain.request import BicycleProfile
-from tandem.routing.domain.route import Freshness, Leg, Route, RouteResult, RouteWarning
+from tandem.routing.domain.preference import BicycleProfile
+from tandem.routing.domain.result import Freshness, RouteResult
+from tandem.routing.domain.route import Leg, Route, RouteWarning
 from tandem.routing.exchange import Answer, Exchange
 from tandem.routing.limits import (
     CLIENT_GRACE_MS,

@@ -6,18 +6,31 @@ Only a refusal (there is no such route) and a request that makes no sense end in
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tandem.resilience.deadline import Clock, Deadline
 from tandem.routing import limits
-from tandem.routing.cache import AgingStore, KeptRoute
+from tandem.routing.cache.aging import AgingStore
+from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.errors import DeadlineExceeded, FallOver, RoutingError
 from tandem.routing.domain.estimate import estimate
-from tandem.routing.domain.request import RequestKey, RouteRequest
-from tandem.routing.domain.route import Freshness, Route, RouteResult
+from tandem.routing.domain.keys import RequestKey
+from tandem.routing.domain.request import RouteRequest
+from tandem.routing.domain.result import Freshness, Result, RouteResult
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.upstream import Upstream
 
 ESTIMATE_PROVIDER = "estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRoute:
+    """Routes as they were given, and by whom."""
+
+    routes: Routes
+    provider: str
+    attribution: tuple[str, ...]
+    is_primary: bool
 
 
 class RoutingGateway:
@@ -70,14 +83,15 @@ class RoutingGateway:
             if time_left.remaining_ms() < limits.ATTEMPT_MS_MIN:
                 break
             try:
-                route = await upstream.route(request, time_left)
+                answer = (await upstream.call(request, time_left)).answer
             except RoutingError as error:
                 if error.traits.fall_over is FallOver.NEVER:
                     raise
                 if error.traits.fall_over is FallOver.IF_WIDER:
                     refused = refused or error
             else:
-                return self._keep(key, route, upstream)
+                assert isinstance(answer, Routes)  # noqa: S101 - the port's promise
+                return self._keep(key, answer, upstream)
         if refused is not None:
             raise refused
         return None
@@ -88,18 +102,18 @@ class RoutingGateway:
         is_last = index == len(self._upstreams) - 1
         return deadline.sooner_ms(left_ms if is_last else left_ms * limits.PRIMARY_TIME_SHARE)
 
-    def _keep(self, key: RequestKey, route: Route, upstream: Upstream) -> RouteResult:
+    def _keep(self, key: RequestKey, routes: Routes, upstream: Upstream) -> RouteResult:
         """Label a live route, and remember it unless a primary's route is remembered already."""
         provider, is_primary = upstream.provider, upstream.is_primary
-        attribution = route.attribution or provider.attribution
+        attribution = routes.best.attribution or provider.attribution
         now_s = self._clock()
         known = self._kept.get(key, now_s)
         has_primary = known and known[0].is_primary and known[1] < limits.CACHE_STALE_S
         if is_primary or not has_primary:
-            kept = KeptRoute(route, provider.name, attribution, is_primary)
+            kept = KeptRoute(routes, provider.name, attribution, is_primary)
             self._kept.put(key, kept, now_s)
-        return RouteResult(
-            route=route,
+        return Result(
+            answer=routes,
             provider=provider.name,
             freshness=Freshness.LIVE,
             degraded=not is_primary,
@@ -122,8 +136,8 @@ class RoutingGateway:
 
 
 def _from_cache(kept: KeptRoute, age_s: float, freshness: Freshness) -> RouteResult:
-    return RouteResult(
-        route=kept.route,
+    return Result(
+        answer=kept.routes,
         provider=kept.provider,
         freshness=freshness,
         degraded=freshness is not Freshness.FRESH_CACHE,
@@ -133,8 +147,8 @@ def _from_cache(kept: KeptRoute, age_s: float, freshness: Freshness) -> RouteRes
 
 
 def _estimated(request: RouteRequest) -> RouteResult:
-    return RouteResult(
-        route=estimate(request),
+    return Result(
+        answer=Routes((estimate(request),)),
         provider=ESTIMATE_PROVIDER,
         freshness=Freshness.ESTIMATE,
         degraded=True,

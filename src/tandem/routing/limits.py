@@ -5,6 +5,13 @@ from typing import Final
 # Requests.
 WAYPOINTS_MIN: Final = 2
 WAYPOINTS_MAX: Final = 50
+ALTERNATIVES_MAX: Final = 3
+MATRIX_CELLS_MAX: Final = 2_500
+CONTOURS_MAX: Final = 10
+CONTOUR_TIME_S_MAX: Final = 7_200.0
+CONTOUR_DISTANCE_M_MAX: Final = 50_000.0
+SNAP_PLACES_MAX: Final = 100
+ELEVATION_PLACES_MAX: Final = 2_000
 DEADLINE_MS_MIN: Final = 50
 DEADLINE_MS_DEFAULT: Final = 2_000
 DEADLINE_MS_MAX: Final = 30_000
@@ -42,6 +49,25 @@ RATE_LIMIT_WAIT_S_MAX: Final = 60.0
 
 # Caches. Entries are kept for the stale time and count as fresh for the fresh time.
 CACHE_ENTRIES_MAX: Final = 2_048
+# How far the fresh time of an entry strays, as a share, so that herds do not end together.
+CACHE_JITTER: Final = 0.2
+CACHE_SHARED_ENTRIES_MAX: Final = 200_000
+CACHE_POOL_CONNECTIONS_MAX: Final = 4
+# The shared tier gets no more of a request's time than this; after a fault it is left alone.
+CACHE_STORE_TIMEOUT_MS: Final = 100
+CACHE_STORE_PAUSE_S: Final = 1.0
+# Writes to the shared tier that may wait; what comes beyond them is kept in memory only.
+CACHE_WRITES_MAX: Final = 256
+CACHE_DRAIN_TIMEOUT_S: Final = 2.0
+CACHE_VALUE_BYTES_MAX: Final = 1024 * 1024
+CACHE_UPKEEP_S: Final = 5.0
+CACHE_SWEEP_ENTRIES_MAX: Final = 1_000
+CACHE_PURGES_AT_ONCE: Final = 100
+CACHE_PURGES_KEPT_S: Final = 3_600
+# One process fetches a key for all: for how long it may, and how others wait for it.
+CACHE_LEASE_S: Final = 5.0
+CACHE_LEASE_WAIT_SHARE: Final = 0.4
+CACHE_LEASE_POLL_S: Final = 0.025
 CACHE_FRESH_S: Final = 300.0
 CACHE_STALE_S: Final = 86_400.0
 NEGATIVE_ENTRIES_MAX: Final = 2_048

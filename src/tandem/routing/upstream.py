@@ -28,13 +28,13 @@ from tandem.resilience.layers import (
 )
 from tandem.resilience.pipeline import Pipeline
 from tandem.routing import limits
-from tandem.routing.cache import AgingStore
+from tandem.routing.cache.aging import AgingStore
 from tandem.routing.domain import errors
 from tandem.routing.domain.errors import LocallyRejected, ReadTimeout, RoutingError, Traits
-from tandem.routing.domain.request import RequestKey, RouteRequest
-from tandem.routing.domain.route import Route
+from tandem.routing.domain.keys import RequestKey
+from tandem.routing.domain.request import Request
 from tandem.routing.metrics import RoutingMetrics
-from tandem.routing.providers.port import Provider
+from tandem.routing.providers.port import Answered, Provider
 
 _SETTINGS: Final = BreakerSettings(
     limits.BREAKER_WINDOW_S, limits.BREAKER_CALLS_MIN, limits.BREAKER_FAILURE_RATIO
@@ -107,7 +107,7 @@ class Upstream:
         """Whether the breaker lets calls through now."""
         return self._breaker.state(self._clock())
 
-    async def route(self, request: RouteRequest, deadline: Deadline) -> Route:
+    async def call(self, request: Request, deadline: Deadline) -> Answered:
         """Ask the provider, or say at once what it said a while ago.
 
         Raises:
@@ -117,7 +117,7 @@ class Upstream:
         self._raise_known(key)
         try:
             return await self._pipeline.run(
-                lambda nearer: self.provider.route(request, nearer), deadline
+                lambda nearer: self.provider.call(request, nearer), deadline
             )
         except RoutingError as error:
             if error.traits.negative_s > 0:

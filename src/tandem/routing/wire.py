@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tandem.routing import limits
 from tandem.routing.domain import polyline
+from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.coordinate import Coordinate
-from tandem.routing.domain.request import BicycleProfile, RouteRequest
-from tandem.routing.domain.route import Freshness, Leg, Route, RouteResult, RouteWarning
+from tandem.routing.domain.preference import BicycleProfile
+from tandem.routing.domain.request import RouteRequest
+from tandem.routing.domain.result import Freshness, Result, RouteResult
+from tandem.routing.domain.route import Leg, Route, RouteWarning
 
 type Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 type Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
@@ -56,8 +59,8 @@ class PlanRequest(_Model):
 
     def to_domain(self) -> RouteRequest:
         """Say it in the domain's words."""
-        places = tuple(Coordinate(place.lon, place.lat) for place in self.waypoints)
-        return RouteRequest(places, self.profile)
+        places = (Coordinate(place.lon, place.lat) for place in self.waypoints)
+        return RouteRequest.through(*places, profile=self.profile)
 
 
 class PolylineGeometry(_Lenient):
@@ -145,8 +148,13 @@ class PlanAnswer(_Lenient):
             warnings=tuple(RouteWarning(item.code, item.detail) for item in said.warnings),
             attribution=tuple(self.attribution),
         )
-        return RouteResult(
-            route, self.provider, self.freshness, self.degraded, route.attribution, self.age_s
+        return Result(
+            Routes((route,)),
+            self.provider,
+            self.freshness,
+            self.degraded,
+            route.attribution,
+            self.age_s,
         )
 
 

@@ -11,7 +11,7 @@ from tests.support.sandbox import Sandbox, served_sandbox
 
 from tandem.routing.domain.coordinate import Coordinate
 from tandem.routing.domain.request import RouteRequest
-from tandem.routing.domain.route import RouteResult
+from tandem.routing.domain.result import RouteResult
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH
 
@@ -30,7 +30,7 @@ async def sandbox(valhalla_url: str) -> AsyncIterator[Sandbox]:
 
 def _request(number: int) -> RouteRequest:
     """A request like no other, so that no cache answers it."""
-    return RouteRequest((Coordinate(MARKET.lon + number * 2e-6, MARKET.lat), STATION))
+    return RouteRequest.through(Coordinate(MARKET.lon + number * 2e-6, MARKET.lat), STATION)
 
 
 async def _burst(gateway: RoutingGateway, first: int, count: int) -> list[RouteResult]:

@@ -15,6 +15,7 @@ from tests.support.routing import (
     STATION,
     VirtualClock,
     always,
+    best_route,
     bikemap,
     body_of,
     compute_answer,
@@ -24,7 +25,8 @@ from tests.support.sandbox import Answered, Sandbox, served_sandbox
 
 from tandem.resilience.deadline import Deadline
 from tandem.routing.domain.coordinate import Coordinate
-from tandem.routing.domain.request import BicycleProfile, RouteRequest
+from tandem.routing.domain.preference import BicycleProfile
+from tandem.routing.domain.request import RouteRequest
 from tandem.routing.providers import bikemap_v2_mapping
 from tandem.routing.providers.bikemap_v2 import API_VERSION, COMPUTE_PATH, TOKEN_PATH, BikemapV2
 from tandem.sandbox.problems import Code
@@ -62,13 +64,13 @@ def test_codes_stand_under_their_status() -> None:
 async def test_our_requests_fit(profile: BicycleProfile) -> None:
     """What the adapter sends is what the contract accepts, and the test's answer what it gives."""
     _CONTRACT.check(_CONTRACT.schema("ComputeAnswer"), compute_answer())
-    request = RouteRequest((MARKET, Coordinate(25, 60), STATION), profile)
+    request = RouteRequest.through(MARKET, Coordinate(25, 60), STATION, profile=profile)
     async with (
         bikemap(always(json_reply(500, {}))) as server,
         BikemapV2(server.url, CLIENT_ID, CLIENT_SECRET, VirtualClock()) as provider,
     ):
         with pytest.raises(Exception, match="500"):
-            await provider.route(request, soon())
+            await best_route(provider, request, soon())
     assert [seen.path for seen in server.seen] == [TOKEN_PATH, COMPUTE_PATH]
     (header,) = _CONTRACT.operation(COMPUTE_PATH)["parameters"]
     assert server.seen[1].headers[header["name"].lower()] == header["schema"]["const"]
@@ -134,6 +136,6 @@ async def test_sandbox_doors_fit(
 async def test_adapter_reads_the_sandbox(sandbox: Sandbox) -> None:
     """The adapter gets a believable route out of the sandbox."""
     async with BikemapV2(sandbox.url, CLIENT_ID, CLIENT_SECRET, VirtualClock()) as provider:
-        route = await provider.route(REQUEST, Deadline.after_ms(10_000))
+        route = await best_route(provider, REQUEST, Deadline.after_ms(10_000))
     assert route.distance_m > 500
     assert any("OpenStreetMap" in line for line in route.attribution)

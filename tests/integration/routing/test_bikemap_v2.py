@@ -15,6 +15,7 @@ from tests.support.routing import (
     STATION,
     VirtualClock,
     always,
+    best_route,
     between,
     bikemap,
     body_of,
@@ -58,7 +59,7 @@ def _adapter(server: FaultServer, clock: Callable[[], float] = time.monotonic) -
 async def _failure(reply: Reply) -> RoutingError:
     async with bikemap(always(reply)) as server, _adapter(server) as provider:
         with pytest.raises(RoutingError) as raised:
-            await provider.route(REQUEST, soon())
+            await best_route(provider, REQUEST, soon())
     assert CLIENT_SECRET not in repr(raised.value)
     return raised.value
 
@@ -66,7 +67,7 @@ async def _failure(reply: Reply) -> RoutingError:
 async def test_a_route_in_our_words() -> None:
     """The answer is read whole, and the question was asked as the contract wants it."""
     async with bikemap(always(_FINE)) as server, _adapter(server) as provider:
-        route = await provider.route(REQUEST, soon())
+        route = await best_route(provider, REQUEST, soon())
     assert route.geometry == between(MARKET, STATION)
     assert route.ascent_m == 5.0
     assert route.attribution == ("© Test",)
@@ -86,7 +87,7 @@ async def test_other_forms_of_the_line() -> None:
     shape = {"type": "LineString", "coordinates": line}
     changed = compute_answer(geometry={"format": "geojson", "dims": 3, "geojson": shape})
     async with bikemap(always(json_reply(200, changed))) as server, _adapter(server) as provider:
-        route = await provider.route(REQUEST, soon())
+        route = await best_route(provider, REQUEST, soon())
     assert route.geometry == between(MARKET, STATION)
 
 
@@ -94,13 +95,13 @@ async def test_one_token_serves_many_calls() -> None:
     """Concurrent first calls fetch one token, and later calls fetch none until it expires."""
     clock = VirtualClock()
     async with bikemap(always(_FINE)) as server, _adapter(server, clock) as provider:
-        await asyncio.gather(*(provider.route(REQUEST, soon()) for _ in range(10)))
+        await asyncio.gather(*(best_route(provider, REQUEST, soon()) for _ in range(10)))
         assert server.count(TOKEN_PATH) == 1
         clock.advance(3_600 - 31)
-        await provider.route(REQUEST, soon())
+        await best_route(provider, REQUEST, soon())
         assert server.count(TOKEN_PATH) == 1
         clock.advance(2)
-        await provider.route(REQUEST, soon())
+        await best_route(provider, REQUEST, soon())
         assert server.count(TOKEN_PATH) == 2
 
 
@@ -112,7 +113,7 @@ async def test_a_refused_token_is_renewed_once() -> None:
         return _FINE if accepted else problem(401, "auth.expired")
 
     async with bikemap(only_second_token) as server, _adapter(server) as provider:
-        await asyncio.gather(*(provider.route(REQUEST, soon()) for _ in range(10)))
+        await asyncio.gather(*(best_route(provider, REQUEST, soon()) for _ in range(10)))
         assert server.count(TOKEN_PATH) == 2
 
 
@@ -123,7 +124,7 @@ async def test_token_that_is_never_accepted() -> None:
         _adapter(server) as provider,
     ):
         with pytest.raises(AuthFailed):
-            await provider.route(REQUEST, soon())
+            await best_route(provider, REQUEST, soon())
         assert server.count(TOKEN_PATH) == 2
         assert server.count(COMPUTE_PATH) == 2
 
@@ -147,7 +148,7 @@ async def test_token_failures(reply: Reply, error: type[RoutingError]) -> None:
     """A token that cannot be had is an error of its kind, and no route is asked for."""
     async with FaultServer(always(reply)) as server, _adapter(server) as provider:
         with pytest.raises(error):
-            await provider.route(REQUEST, soon())
+            await best_route(provider, REQUEST, soon())
         assert server.count(COMPUTE_PATH) == 0
 
 

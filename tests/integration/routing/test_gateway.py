@@ -34,8 +34,9 @@ from tandem.routing.domain.errors import (
     OutOfCoverage,
     Refusal,
 )
-from tandem.routing.domain.request import BicycleProfile, RouteRequest
-from tandem.routing.domain.route import Freshness, RouteResult
+from tandem.routing.domain.preference import BicycleProfile
+from tandem.routing.domain.request import RouteRequest
+from tandem.routing.domain.result import Freshness, RouteResult
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH, BikemapV2
@@ -91,7 +92,7 @@ async def test_live_then_fresh_then_live() -> None:
         again = await _ask(gateway)
         assert _label(again) == _FRESH
         assert (again.route, again.attribution, again.age_s) == (first.route, ("© Test",), 299)
-        other = RouteRequest(REQUEST.waypoints, BicycleProfile.MTB)
+        other = RouteRequest.through(*REQUEST.places, profile=BicycleProfile.MTB)
         assert _label(await _ask(gateway, other)) == _LIVE
         clock.advance(2)
         assert _label(await _ask(gateway)) == _LIVE
@@ -209,7 +210,7 @@ async def test_many_refusals_do_not_open_the_breaker() -> None:
 def _nearby(number: int) -> RouteRequest:
     """A request like no other, close enough for the same scripted answer."""
     start = Coordinate(MARKET.lon + number * 1e-5, MARKET.lat)
-    return RouteRequest((start, STATION))
+    return RouteRequest.through(start, STATION)
 
 
 async def test_compute_timeout_is_not_repeated() -> None:

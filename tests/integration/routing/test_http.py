@@ -69,8 +69,8 @@ async def _post(url: str, body: Any, key: str | None = "router") -> httpx2.Respo
 async def test_client_gets_what_the_gateway_gave() -> None:
     """A route with its label comes through the wire whole."""
     async with _api(always(_FINE)) as url, RoutingClient(url, "router") as routes:
-        result = await routes.plan(REQUEST.waypoints, deadline_ms=_PATIENT_MS)
-        again = await routes.plan(REQUEST.waypoints, profile=BicycleProfile.TOURING)
+        result = await routes.plan(REQUEST.places, deadline_ms=_PATIENT_MS)
+        again = await routes.plan(REQUEST.places, profile=BicycleProfile.TOURING)
     async with bikemap(always(_FINE)) as primary, gateway_on(primary.url, None) as gateway:
         assert result == await gateway.route(REQUEST, soon(_PATIENT_MS))
     assert (again.freshness, again.route) == (sdk.Freshness.FRESH_CACHE, result.route)
@@ -103,7 +103,7 @@ async def test_refusals_come_through(code: str, error: type[sdk.Refusal], status
     async with _api(always(json_reply(422, body))) as url, RoutingClient(url, "router") as routes:
         answer = await _post(url, {"waypoints": _ENDS, "deadline_ms": _PATIENT_MS})
         with pytest.raises(error) as raised:
-            await routes.plan(REQUEST.waypoints, deadline_ms=_PATIENT_MS)
+            await routes.plan(REQUEST.places, deadline_ms=_PATIENT_MS)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.json()["code"], answer.json()["point_index"]) == (error.code, 1)
@@ -145,10 +145,10 @@ async def test_keys_are_needed() -> None:
         assert (await _post(url, body, key="reader")).status_code == 403
         async with RoutingClient(url, "nobody") as routes:
             with pytest.raises(sdk.AuthFailed):
-                await routes.plan(REQUEST.waypoints)
+                await routes.plan(REQUEST.places)
         async with RoutingClient(url, "reader") as routes:
             with pytest.raises(sdk.PlanForbidden):
-                await routes.plan(REQUEST.waypoints)
+                await routes.plan(REQUEST.places)
 
 
 async def test_api_is_documented() -> None:
@@ -165,8 +165,8 @@ async def test_api_is_documented() -> None:
     ("waypoints", "profile", "deadline_ms"),
     [
         ((MARKET,), "touring", 2_000),
-        (REQUEST.waypoints, "boat", 2_000),
-        (REQUEST.waypoints, "road", 1),
+        (REQUEST.places, "boat", 2_000),
+        (REQUEST.places, "road", 1),
     ],
 )
 async def test_client_checks_before_it_asks(
@@ -197,7 +197,7 @@ async def test_client_trusts_no_answer(reply: Reply, error: type[sdk.RoutingErro
         RoutingClient(server.url, "canary-key") as routes,
     ):
         with pytest.raises(error) as raised:
-            await routes.plan(REQUEST.waypoints)
+            await routes.plan(REQUEST.places)
     assert "canary" not in repr(raised.value)
 
 
@@ -206,10 +206,10 @@ async def test_client_waits_no_longer_than_it_may() -> None:
     server = FaultServer(always(Reply(body=b"x" * 10_000, drip_bytes=1)))
     async with server, RoutingClient(server.url, "k", timeout_ms=200) as routes:
         with pytest.raises(sdk.ReadTimeout):
-            await routes.plan(REQUEST.waypoints, deadline_ms=20_000)
+            await routes.plan(REQUEST.places, deadline_ms=20_000)
     async with RoutingClient(server_url_of_nobody(), "k") as routes:
         with pytest.raises(sdk.ConnectFailed):
-            await routes.plan(REQUEST.waypoints)
+            await routes.plan(REQUEST.places)
 
 
 def server_url_of_nobody() -> str:

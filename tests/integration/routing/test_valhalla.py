@@ -7,6 +7,7 @@ from tests.support.routing import (
     REQUEST,
     STATION,
     always,
+    best_route,
     between,
     encode_line,
     soon,
@@ -23,7 +24,8 @@ from tandem.routing.domain.errors import (
     ServerError,
     TooLong,
 )
-from tandem.routing.domain.request import BicycleProfile, RouteRequest
+from tandem.routing.domain.preference import BicycleProfile
+from tandem.routing.domain.request import RouteRequest
 from tandem.routing.providers.valhalla import Valhalla
 
 pytestmark = pytest.mark.anyio
@@ -34,9 +36,9 @@ _PARK = Coordinate(lon=24.9465, lat=60.1745)
 @pytest.mark.parametrize("profile", BicycleProfile)
 async def test_a_real_route(valhalla_url: str, profile: BicycleProfile) -> None:
     """Every bicycle gets a believable route with legs, and with climb on the engine's terrain."""
-    request = RouteRequest((MARKET, _PARK, STATION), profile)
+    request = RouteRequest.through(MARKET, _PARK, STATION, profile=profile)
     async with Valhalla(valhalla_url) as provider:
-        route = await provider.route(request, soon(10_000))
+        route = await best_route(provider, request, soon(10_000))
     assert route.distance_m > great_circle_m(MARKET, _PARK) + great_circle_m(_PARK, STATION)
     assert route.distance_m == pytest.approx(line_length_m(route.geometry), rel=0.02)
     assert len(route.legs) == 2
@@ -48,7 +50,7 @@ async def test_a_real_route(valhalla_url: str, profile: BicycleProfile) -> None:
 async def test_to_where_one_is(valhalla_url: str) -> None:
     """A route from a place to itself is a route of nothing."""
     async with Valhalla(valhalla_url) as provider:
-        route = await provider.route(RouteRequest((MARKET, MARKET)), soon(10_000))
+        route = await best_route(provider, RouteRequest.through(MARKET, MARKET), soon(10_000))
     assert route.distance_m == 0
     assert great_circle_m(route.geometry[0], route.geometry[-1]) < 1
 
@@ -68,7 +70,7 @@ async def test_real_refusals(
     """No way, no network near, and another country (or mixed-up axes) are refused."""
     async with Valhalla(valhalla_url) as provider:
         with pytest.raises(error) as raised:
-            await provider.route(RouteRequest(waypoints), soon(10_000))
+            await best_route(provider, RouteRequest.through(*waypoints), soon(10_000))
     assert raised.value.traits.trips_breaker is False
 
 
@@ -96,7 +98,7 @@ async def test_error_numbers(reply: Reply, error: type[RoutingError]) -> None:
     """Each number is an error of the taxonomy, under whatever status."""
     async with FaultServer(always(reply)) as server, Valhalla(server.url) as provider:
         with pytest.raises(error):
-            await provider.route(REQUEST, soon())
+            await best_route(provider, REQUEST, soon())
 
 
 def _trip(**changes: object) -> dict[str, object]:
@@ -121,7 +123,7 @@ async def test_route_without_all_heights(heights: Reply, ascent_m: float) -> Non
         return heights if seen.path == "/height" else json_reply(200, _trip())
 
     async with FaultServer(script) as server, Valhalla(server.url) as provider:
-        route = await provider.route(REQUEST, soon())
+        route = await best_route(provider, REQUEST, soon())
     assert route.ascent_m == ascent_m
     assert [warning.code for warning in route.warnings] == ["elevation.incomplete"]
 
@@ -132,4 +134,4 @@ async def test_trips_not_to_be_believed(changes: dict[str, object]) -> None:
     server = FaultServer(always(json_reply(200, _trip(**changes))))
     async with server, Valhalla(server.url) as provider:
         with pytest.raises(BadPayload):
-            await provider.route(REQUEST, soon())
+            await best_route(provider, REQUEST, soon())

@@ -1,7 +1,5 @@
 """The writer: what it does when something is slow, full, broken or gives up."""
 
-from typing import Any
-
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
@@ -259,10 +257,10 @@ async def test_a_sweep_without_work_comes_to_rest(gated: LocalLedger) -> None:
     turns = 0
     wait = gated._writer._wait
 
-    async def counted(flights: set[Any]) -> None:
+    async def counted() -> None:
         nonlocal turns
         turns += 1
-        await wait(flights)
+        await wait()
 
     gated._writer._wait = counted  # type: ignore[method-assign]  # only to look on
     gated._writer.sweep()

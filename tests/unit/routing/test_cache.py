@@ -1,6 +1,6 @@
 """The store of what was answered before."""
 
-from tandem.routing.cache import AgingStore
+from tandem.routing.cache.aging import AgingStore
 
 
 def test_age_is_told() -> None:

@@ -9,7 +9,8 @@ from tandem.routing.domain.climb import climb_m
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m, line_length_m
 from tandem.routing.domain.errors import InvalidRequest, NoRoute
 from tandem.routing.domain.estimate import estimate
-from tandem.routing.domain.request import BicycleProfile, RouteRequest
+from tandem.routing.domain.preference import BicycleProfile
+from tandem.routing.domain.request import RouteRequest
 
 
 @pytest.mark.parametrize(
@@ -34,27 +35,27 @@ def test_distances_are_right() -> None:
 def test_requests_have_two_to_fifty_waypoints(count: int) -> None:
     """Fewer or more are refused, and the field is named."""
     with pytest.raises(InvalidRequest) as refused:
-        RouteRequest((MARKET,) * count)
+        RouteRequest.through(*(MARKET,) * count)
     assert refused.value.field == "waypoints"
 
 
 def test_key_ignores_what_is_too_small_to_matter() -> None:
     """Places a centimetre apart are one place; another order or bicycle is another request."""
-    request = RouteRequest((MARKET, STATION))
+    request = RouteRequest.through(MARKET, STATION)
     nearby = Coordinate(MARKET.lon + 1e-8, MARKET.lat - 1e-8)
-    assert RouteRequest((nearby, STATION)).key() == request.key()
-    assert RouteRequest((STATION, MARKET)).key() != request.key()
-    assert RouteRequest((MARKET, STATION), BicycleProfile.ROAD).key() != request.key()
-    zero = RouteRequest((Coordinate(-1e-9, 0.0), Coordinate(0.0, 1.0)))
+    assert RouteRequest.through(nearby, STATION).key() == request.key()
+    assert RouteRequest.through(STATION, MARKET).key() != request.key()
+    assert RouteRequest.through(MARKET, STATION, profile=BicycleProfile.ROAD).key() != request.key()
+    zero = RouteRequest.through(Coordinate(-1e-9, 0.0), Coordinate(0.0, 1.0))
     assert repr(zero.key()) == repr(
-        RouteRequest((Coordinate(0.0, 0.0), Coordinate(0.0, 1.0))).key()
+        RouteRequest.through(Coordinate(0.0, 0.0), Coordinate(0.0, 1.0)).key()
     )
 
 
 @pytest.mark.parametrize("profile", BicycleProfile)
 def test_estimate_is_believable(profile: BicycleProfile) -> None:
     """An estimate is longer than the straight line, has its legs, no climb, and says what it is."""
-    request = RouteRequest((MARKET, STATION, MARKET), profile)
+    request = RouteRequest.through(MARKET, STATION, MARKET, profile=profile)
     route = estimate(request)
     assert route.distance_m == pytest.approx(2 * 1.35 * great_circle_m(MARKET, STATION))
     assert 10 < route.distance_m / route.duration_s * 3.6 < 25

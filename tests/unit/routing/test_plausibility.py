@@ -63,7 +63,7 @@ def test_mistakes_are_found(wrong: dict[str, object], fault: str) -> None:
 def test_a_leg_must_end_at_its_waypoint() -> None:
     """A route that skips a waypoint is not believed."""
     far = Coordinate(MARKET.lon + 0.02, MARKET.lat)
-    request = RouteRequest((MARKET, far, STATION))
+    request = RouteRequest.through(MARKET, far, STATION)
     legs = (Leg(1, 1, 0, 1), Leg(1, 1, 1, 2))
     assert find_fault(replace(_ROUTE, legs=legs), request) == "a leg does not end at its waypoint"
 
@@ -75,4 +75,4 @@ def test_a_few_metres_may_have_any_speed() -> None:
     route = replace(
         _ROUTE, distance_m=5.0, duration_s=0.0, geometry=line, legs=(Leg(5, 0, 0, 1),), ascent_m=0
     )
-    assert find_fault(route, RouteRequest(line)) is None
+    assert find_fault(route, RouteRequest.through(*line)) is None

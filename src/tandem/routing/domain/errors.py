@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final, Self
 
+from tandem.routing.domain.usage import Usage
 from tandem.routing.limits import (
     HOLD_OFF_AUTH_FAILED_S,
     HOLD_OFF_QUOTA_EXHAUSTED_S,
@@ -77,8 +78,12 @@ class Traits:
 
 
 class RoutingError(Exception):
-    """The root; the message is fit to show to a caller and never holds a secret."""
+    """The root; the message is fit to show to a caller and never holds a secret.
 
+    `usage` is what the provider said of our plan when it said no.
+    """
+
+    usage: Usage | None = None
     code: ClassVar[str] = "routing"
     traits: ClassVar[Traits] = Traits(Retry.NEVER, trips_breaker=False, fall_over=FallOver.NEVER)
 

@@ -5,7 +5,8 @@ from itertools import pairwise
 from typing import Final
 
 from tandem.routing.domain.coordinate import great_circle_m
-from tandem.routing.domain.request import BicycleProfile, RouteRequest
+from tandem.routing.domain.preference import BicycleProfile
+from tandem.routing.domain.request import RouteRequest
 from tandem.routing.domain.route import Leg, Route, RouteWarning
 from tandem.routing.limits import (
     ESTIMATE_DETOUR_FACTOR,
@@ -25,8 +26,8 @@ _KMH_PER_MS: Final = 3.6
 def estimate(request: RouteRequest) -> Route:
     """Estimate a route: straight lines, longer by what bicycle routes usually are; no climb."""
     speed_ms = _SPEED_KMH[request.profile] / _KMH_PER_MS
-    legs = []
-    for index, (one, other) in enumerate(pairwise(request.waypoints)):
+    legs, stops = [], request.stops
+    for index, (one, other) in enumerate(pairwise(stops)):
         distance_m = great_circle_m(one, other) * ESTIMATE_DETOUR_FACTOR
         legs.append(Leg(distance_m, distance_m / speed_ms, index, index + 1))
     return Route(
@@ -34,7 +35,7 @@ def estimate(request: RouteRequest) -> Route:
         duration_s=sum(leg.duration_s for leg in legs),
         ascent_m=0.0,
         descent_m=0.0,
-        geometry=request.waypoints,
+        geometry=stops,
         legs=tuple(legs),
         warnings=(RouteWarning("estimate", "no provider could be asked; no streets, no climb"),),
     )

@@ -37,8 +37,8 @@ def find_fault(route: Route, request: RouteRequest) -> str | None:
 
 def _ends_fault(route: Route, request: RouteRequest) -> str | None:
     ends = (
-        (route.geometry[0], request.waypoints[0]),
-        (route.geometry[-1], request.waypoints[-1]),
+        (route.geometry[0], request.stops[0]),
+        (route.geometry[-1], request.stops[-1]),
     )
     if any(great_circle_m(end, wanted) > END_OFFSET_M_MAX for end, wanted in ends):
         return "the line does not run between the waypoints"
@@ -46,10 +46,10 @@ def _ends_fault(route: Route, request: RouteRequest) -> str | None:
 
 
 def _legs_fault(route: Route, request: RouteRequest) -> str | None:
-    if len(route.legs) != len(request.waypoints) - 1:
+    if len(route.legs) != len(request.stops) - 1:
         return "there is not one leg between each two waypoints"
     at = 0
-    for leg, wanted in zip(route.legs, request.waypoints[1:], strict=True):
+    for leg, wanted in zip(route.legs, request.stops[1:], strict=True):
         if leg.begin_index != at or not at <= leg.end_index < len(route.geometry):
             return "the legs do not follow each other along the line"
         at = leg.end_index

@@ -1,31 +1,38 @@
-"""What is answered: a route, and how good an answer it is.
+"""A bicycle route.
 
 Distances and heights are metres, durations seconds. Indexes count vertices of the geometry.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from tandem.routing.domain.area import Area
 from tandem.routing.domain.coordinate import Coordinate
+from tandem.routing.domain.maneuver import Maneuver
+from tandem.routing.domain.segment import Segment
 
 
-class Freshness(StrEnum):
-    """Where an answer comes from, best first."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A piece of a leg that begins with a maneuver; indexes count the whole route's vertices."""
 
-    LIVE = "live"
-    FRESH_CACHE = "fresh_cache"
-    STALE_CACHE = "stale_cache"
-    ESTIMATE = "estimate"
+    maneuver: Maneuver
+    instruction: str
+    begin_index: int
+    end_index: int
+    distance_m: float
+    duration_s: float
+    street_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """The way from one waypoint to the next; `end_index` is its last vertex, included."""
+    """The way from one stop to the next; `end_index` is its last vertex, included."""
 
     distance_m: float
     duration_s: float
     begin_index: int
     end_index: int
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,10 @@ class RouteWarning:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A bicycle route through all waypoints of its request."""
+    """A bicycle route through all waypoints of its request.
+
+    `heights_m` has one height for each vertex, or is None where they are not known or not wanted.
+    """
 
     distance_m: float
     duration_s: float
@@ -48,18 +58,11 @@ class Route:
     legs: tuple[Leg, ...]
     warnings: tuple[RouteWarning, ...] = ()
     attribution: tuple[str, ...] = ()
+    heights_m: tuple[float, ...] | None = None
+    segments: tuple[Segment, ...] = ()
+    data_version: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class RouteResult:
-    """A route with its label; `degraded` unless it is the primary provider's, live or fresh.
-
-    `age_s` is how long ago the provider gave it; `attribution` must be shown with the route.
-    """
-
-    route: Route
-    provider: str
-    freshness: Freshness
-    degraded: bool
-    attribution: tuple[str, ...]
-    age_s: float
+    @property
+    def area(self) -> Area:
+        """The box around its line."""
+        return Area.around(self.geometry)

@@ -5,13 +5,20 @@ from types import TracebackType
 from typing import Final, Self
 
 from tandem.resilience.deadline import Clock, Deadline
-from tandem.routing.domain.request import RouteRequest
+from tandem.routing.domain.answers import Routes
+from tandem.routing.domain.caching import KEEP_NOTHING, CachePolicy
+from tandem.routing.domain.capabilities import Capabilities
+from tandem.routing.domain.errors import Unsupported
+from tandem.routing.domain.operation import Operation
+from tandem.routing.domain.request import Request, RouteRequest
 from tandem.routing.domain.route import Route
+from tandem.routing.domain.usage import UNKNOWN_USAGE
 from tandem.routing.exchange import Answer, Exchange
-from tandem.routing.limits import SNAP_RADIUS_M
+from tandem.routing.limits import CACHE_FRESH_S, CACHE_STALE_S
 from tandem.routing.providers import bikemap_v2_mapping as mapping
 from tandem.routing.providers.guard import believed
 from tandem.routing.providers.oauth import TokenSource
+from tandem.routing.providers.port import Answered
 
 API_VERSION: Final = "2026-09-01"
 TOKEN_PATH: Final = "/v2/oauth2/token"  # noqa: S105 - a path, no secret
@@ -19,10 +26,14 @@ COMPUTE_PATH: Final = "/v2/routes:compute"
 _UNAUTHORIZED: Final = 401
 
 
+_CACHING: Final = {Operation.ROUTE: CachePolicy(CACHE_FRESH_S, 0.0, CACHE_STALE_S)}
+
+
 class BikemapV2:
     """The adapter; an asynchronous context manager. `base_url` is without the `/v2`."""
 
     name = "bikemap"
+    capabilities = Capabilities(frozenset({Operation.ROUTE}))
     attribution = ("© Bikemap", "© OpenStreetMap contributors")
 
     def __init__(self, base_url: str, client_id: str, client_secret: str, clock: Clock) -> None:
@@ -41,7 +52,23 @@ class BikemapV2:
     ) -> None:
         await self._exchange.__aexit__(exc_type, exc_value, traceback)
 
-    async def route(self, request: RouteRequest, deadline: Deadline) -> Route:
+    def cache_policy(self, operation: Operation) -> CachePolicy:
+        """Return what its terms allow to be kept."""
+        return _CACHING.get(operation, KEEP_NOTHING)
+
+    def credits(self, request: Request) -> float:
+        """Estimate what a request costs."""
+        return 1.0 if isinstance(request, RouteRequest) else 0.0
+
+    async def call(self, request: Request, deadline: Deadline) -> Answered:
+        """Ask once."""
+        lacking = self.capabilities.lacking(request)
+        if lacking is not None or not isinstance(request, RouteRequest):
+            raise Unsupported(lacking or "the provider cannot do this")
+        route = await self._route(request, deadline)
+        return Answered(Routes((route,)), UNKNOWN_USAGE)
+
+    async def _route(self, request: RouteRequest, deadline: Deadline) -> Route:
         """Ask for one route; a token that is refused is renewed once."""
         content = _content(request)
         token = await self._tokens.token(deadline)
@@ -66,12 +93,12 @@ def _content(request: RouteRequest) -> bytes:
         {
             "waypoints": [
                 {
-                    "lon": place.lon,
-                    "lat": place.lat,
-                    "radius_m": SNAP_RADIUS_M,
+                    "lon": waypoint.place.lon,
+                    "lat": waypoint.place.lat,
+                    "radius_m": waypoint.snap_radius_m,
                     "kind": "stop",
                 }
-                for place in request.waypoints
+                for waypoint in request.waypoints
             ],
             "profile": request.profile.value,
             "geometry": {"format": "polyline6", "dims": 2},

@@ -5,13 +5,20 @@ from types import TracebackType
 from typing import Final, Self
 
 from tandem.resilience.deadline import Deadline
-from tandem.routing.domain.errors import RoutingError
-from tandem.routing.domain.request import BicycleProfile, RouteRequest
+from tandem.routing.domain.answers import Routes
+from tandem.routing.domain.caching import KEEP_NOTHING, CachePolicy
+from tandem.routing.domain.capabilities import Capabilities
+from tandem.routing.domain.errors import RoutingError, Unsupported
+from tandem.routing.domain.operation import Operation
+from tandem.routing.domain.preference import BicycleProfile
+from tandem.routing.domain.request import Request, RouteRequest
 from tandem.routing.domain.route import Route
+from tandem.routing.domain.usage import UNKNOWN_USAGE
 from tandem.routing.exchange import Answer, Exchange
-from tandem.routing.limits import SNAP_RADIUS_M
+from tandem.routing.limits import CACHE_FRESH_S, CACHE_STALE_S
 from tandem.routing.providers import valhalla_mapping as mapping
 from tandem.routing.providers.guard import believed
+from tandem.routing.providers.port import Answered
 
 _BICYCLE_TYPES: Final = {
     BicycleProfile.TOURING: "Hybrid",
@@ -20,10 +27,14 @@ _BICYCLE_TYPES: Final = {
 }
 
 
+_CACHING: Final = {Operation.ROUTE: CachePolicy(CACHE_FRESH_S, 0.0, CACHE_STALE_S)}
+
+
 class Valhalla:
     """The adapter; an asynchronous context manager."""
 
     name = "valhalla"
+    capabilities = Capabilities(frozenset({Operation.ROUTE}))
     attribution = ("© OpenStreetMap contributors, Open Database License (ODbL) 1.0",)
 
     def __init__(self, base_url: str) -> None:
@@ -41,7 +52,23 @@ class Valhalla:
     ) -> None:
         await self._exchange.__aexit__(exc_type, exc_value, traceback)
 
-    async def route(self, request: RouteRequest, deadline: Deadline) -> Route:
+    def cache_policy(self, operation: Operation) -> CachePolicy:
+        """Return what its terms allow to be kept."""
+        return _CACHING.get(operation, KEEP_NOTHING)
+
+    def credits(self, request: Request) -> float:  # noqa: ARG002 - the port's
+        """Nothing: it is ours."""
+        return 0.0
+
+    async def call(self, request: Request, deadline: Deadline) -> Answered:
+        """Ask once."""
+        lacking = self.capabilities.lacking(request)
+        if lacking is not None or not isinstance(request, RouteRequest):
+            raise Unsupported(lacking or "the provider cannot do this")
+        route = await self._route(request, deadline)
+        return Answered(Routes((route,)), UNKNOWN_USAGE)
+
+    async def _route(self, request: RouteRequest, deadline: Deadline) -> Route:
         """Ask for one route, and then for the heights along it."""
         trip = mapping.read_trip(await self._post("/route", _question(request), deadline))
         heights_m = await self._heights_m(trip, deadline)
@@ -70,12 +97,12 @@ def _question(request: RouteRequest) -> object:
     return {
         "locations": [
             {
-                "lon": place.lon,
-                "lat": place.lat,
+                "lon": waypoint.place.lon,
+                "lat": waypoint.place.lat,
                 "type": "break",
-                "search_cutoff": SNAP_RADIUS_M,
+                "search_cutoff": waypoint.snap_radius_m,
             }
-            for place in request.waypoints
+            for waypoint in request.waypoints
         ],
         "costing": "bicycle",
         "costing_options": {"bicycle": {"bicycle_type": _BICYCLE_TYPES[request.profile]}},

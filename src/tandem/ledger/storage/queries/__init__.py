@@ -1,10 +1,8 @@
 """Named SQL, one statement a file, pasteable into psql."""
 
-from functools import cache
-from importlib.resources import files
+from functools import partial
+from typing import Final
 
+from tandem.platform.queries import read_query
 
-@cache
-def query(name: str) -> str:
-    """Return the text of a named statement."""
-    return files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+query: Final = partial(read_query, __name__)

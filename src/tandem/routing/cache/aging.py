@@ -1,14 +1,11 @@
-"""What was answered before: a bounded store that knows the age of what it holds."""
+"""A bounded store that knows the age of what it holds."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass
-
-from tandem.routing.domain.route import Route
+from collections.abc import Callable, Hashable
 
 
 class AgingStore[K: Hashable, V]:
-    """The newest and most used entries, each with the time (monotonic seconds) of its storing."""
+    """The newest and most used entries, each with the time (seconds) of its storing."""
 
     def __init__(self, entries_max: int) -> None:
         self._entries_max = entries_max
@@ -37,12 +34,9 @@ class AgingStore[K: Hashable, V]:
         """Forget an entry, if it is there."""
         self._entries.pop(key, None)
 
-
-@dataclass(frozen=True, slots=True)
-class KeptRoute:
-    """A route as it was given, and by whom."""
-
-    route: Route
-    provider: str
-    attribution: tuple[str, ...]
-    is_primary: bool
+    def discard_where(self, is_meant: Callable[[V], bool]) -> int:
+        """Forget all that are meant; return how many."""
+        meant = [key for key, (value, _) in self._entries.items() if is_meant(value)]
+        for key in meant:
+            del self._entries[key]
+        return len(meant)

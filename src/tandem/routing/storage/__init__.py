@@ -1,0 +1,1 @@
+"""What routing keeps in PostgreSQL. Nothing else in this package speaks SQL."""

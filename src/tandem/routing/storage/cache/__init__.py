@@ -1,0 +1,1 @@
+"""The shared tier of the cache: entries, leases and purges, all of which may be lost."""
