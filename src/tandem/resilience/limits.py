@@ -6,12 +6,15 @@ from typing import Final
 BUDGET_TOKENS_MAX: Final = 10.0
 BUDGET_TOKENS_PER_SUCCESS: Final = 0.1
 
-# Backoff between attempts, and how long a server may ask us to wait.
+# Backoff between attempts.
 BACKOFF_BASE_S: Final = 0.05
 BACKOFF_CAP_S: Final = 0.5
 BACKOFF_DOUBLINGS_MAX: Final = 16
-RETRY_AFTER_S_MAX: Final = 3_600.0
-RETRY_AFTER_CHARS_MAX: Final = 64
+
+# What a server may wish of us in a header.
+WISH_S_MAX: Final = 3_600.0
+HEADER_CHARS_MAX: Final = 64
+RATE_LIMIT_FIELD_CHARS_MAX: Final = 1_024
 
 # The breaker.
 BREAKER_BUCKETS: Final = 10

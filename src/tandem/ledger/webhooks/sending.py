@@ -16,7 +16,7 @@ from tandem.ledger.core.limits import (
 )
 from tandem.ledger.webhooks.addresses import AddressForbidden, NameUnknown, resolve
 from tandem.platform.config import WebhookReach as Reach
-from tandem.resilience.backoff import retry_after_s
+from tandem.resilience.hints import retry_after_s
 
 _GONE = 410
 

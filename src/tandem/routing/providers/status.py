@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
-from tandem.resilience.backoff import retry_after_s
+from tandem.resilience.hints import retry_after_s
 from tandem.routing.domain.errors import (
     AuthFailed,
     BadPayload,
