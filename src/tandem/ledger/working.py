@@ -14,7 +14,7 @@ from tandem.ledger.core.accounts import Account, parse_asset
 from tandem.ledger.core.canonical import decode, encode_with_columns
 from tandem.ledger.core.commands import AtomicBatch, Command
 from tandem.ledger.core.decide import Outcome, decide, expire
-from tandem.ledger.core.decide.transfer import Written, write_transfers
+from tandem.ledger.core.decide.transfer import PERHAPS_USUAL, Written, write_transfers
 from tandem.ledger.core.expiry import Due, ExpiryQueue
 from tandem.ledger.core.kinds import POSTING, RecordKind
 from tandem.ledger.core.limits import (
@@ -224,15 +224,12 @@ class WorkingCopy:
         while len(decisions) < len(commands):
             if decisions:
                 await asyncio.sleep(0)  # others on this event loop want their turn too
-            chunk = commands[len(decisions) : len(decisions) + DECIDE_CHUNK_COMMANDS]
-            while chunk:
-                run = self._write_run(batch, chunk)
-                decisions += run
-                chunk = chunk[len(run) :]
-                if chunk:
-                    decision = await self._decide_surely(batch, commands[len(decisions) :])
-                    decisions.append(decision)
-                    chunk = chunk[1:]
+            end = min(len(decisions) + DECIDE_CHUNK_COMMANDS, len(commands))
+            while len(decisions) < end:
+                if type(commands[len(decisions)]) in PERHAPS_USUAL:
+                    decisions += self._write_run(batch, commands[len(decisions) : end])
+                if len(decisions) < end:
+                    decisions.append(await self._decide_surely(batch, commands, len(decisions)))
         return decisions
 
     def _write_run(self, batch: Batch, commands: Sequence[Command]) -> list[Decision]:
@@ -246,14 +243,14 @@ class WorkingCopy:
         count = write_transfers(self.state, commands, now_us, max(now_us, last_us), batch.written)
         return [(record,) for record in batch.records[len(batch.records) - count :]]
 
-    async def _decide_surely(self, batch: Batch, commands: Sequence[Command]) -> Decision:
-        """Decide the first; where what it needs is not loaded, load what all of them need."""
-        decision = self._decide_one(batch, commands[0])
+    async def _decide_surely(self, batch: Batch, commands: Sequence[Command], at: int) -> Decision:
+        """Decide one; where what it needs is not loaded, load what it and those after it need."""
+        decision = self._decide_one(batch, commands[at])
         if isinstance(decision, _NotLoaded):
             # Usually all is cached; so the look for what is not comes second.
             await self._prepare()
-            await self._load(commands)
-            decision = self._decide_one(batch, commands[0])
+            await self._load(commands[at:])
+            decision = self._decide_one(batch, commands[at])
         if isinstance(decision, _NotLoaded):
             decision = Fault(decision.error)
         if isinstance(decision, Fault):

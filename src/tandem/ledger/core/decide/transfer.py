@@ -20,6 +20,7 @@ from tandem.ledger.core.limits import MAX_AMOUNT_MINOR
 from tandem.ledger.core.records import Balance, Entry, Record
 from tandem.ledger.core.state import State
 
+PERHAPS_USUAL: Final = frozenset({Post, Transfer})
 _OPEN: Final = AccountStatus.OPEN
 _DEBIT: Final = Direction.DEBIT
 _CREDIT: Final = Direction.CREDIT
