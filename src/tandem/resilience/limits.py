@@ -26,3 +26,6 @@ BREAK_SHARE_MIN: Final = 0.75
 
 # The longest that a provider can tell us to stay away.
 HOLD_OFF_S_MAX: Final = 86_400.0
+
+# Different things that may be under way at once and still be shared.
+FLIGHTS_MAX: Final = 4_096
