@@ -1,10 +1,10 @@
 """A circuit breaker: stop asking what fails, and find out with one call at a time if it is back.
 
-closed --(too many failures in the window)--> open --(break over)--> half-open
+closed --(too many calls fail or are slow)--> open --(break over)--> half-open
 half-open --(probe answered)--> closed        half-open --(probe failed)--> open, for longer
 """
 
-from collections import deque
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,8 +14,10 @@ from tandem.resilience.limits import (
     BREAK_CAP_S,
     BREAK_FIRST_S,
     BREAK_SHARE_MIN,
-    BREAKER_BUCKETS,
+    BREAKER_FAILURES_IN_ROW,
 )
+from tandem.resilience.outcome import Outcome
+from tandem.resilience.window import RollingSums
 
 
 class BreakerState(StrEnum):
@@ -26,30 +28,29 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-class Outcome(StrEnum):
-    """What a call says of the other side's health."""
-
-    SUCCESS = "success"
-    FAILURE = "failure"
-    ANSWERED = "answered"
-    """A refusal: it is in no rate, but whoever can refuse is there, so it ends a probe well."""
-    NEUTRAL = "neutral"
-    """The call was cancelled, or never made: it says nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class BreakerSettings:
-    """When to open: at `failure_ratio` of at least `calls_min` calls in the last `window_s`."""
+    """When to open.
+
+    At `failure_ratio` of at least `calls_min` calls in the last `window_s`; at `slow_ratio` of
+    them, if a call that takes `slow_s` or more is slow; at `failures_in_row`, since a ratio notices
+    a hard outage only when the good calls before it have left the window.
+    """
 
     window_s: float
     calls_min: int
     failure_ratio: float
     break_first_s: float = BREAK_FIRST_S
     break_cap_s: float = BREAK_CAP_S
+    slow_s: float = math.inf
+    slow_ratio: float = 1.0
+    failures_in_row: int = BREAKER_FAILURES_IN_ROW
 
     def __post_init__(self) -> None:
-        if not (self.window_s > 0 and self.calls_min >= 1 and 0 < self.failure_ratio <= 1):
-            raise ValueError("a breaker needs a window, at least one call and a ratio up to 1")
+        if not (self.window_s > 0 and self.calls_min >= 1 and self.failures_in_row >= 1):
+            raise ValueError("a breaker needs a window, at least one call and one failure")
+        if not (0 < self.failure_ratio <= 1 and 0 < self.slow_ratio <= 1 and self.slow_s > 0):
+            raise ValueError("a breaker's ratios are up to 1, and no call is slow from the start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,7 @@ class Permit:
 
     generation: int
     is_probe: bool
-
-
-@dataclass(slots=True)
-class _Bucket:
-    number: int
-    calls: int = 0
-    failures: int = 0
+    at_s: float
 
 
 class CircuitBreaker:
@@ -73,8 +68,9 @@ class CircuitBreaker:
     def __init__(self, settings: BreakerSettings, chance: Callable[[], float]) -> None:
         self._settings = settings
         self._chance = chance
-        self._bucket_s = settings.window_s / BREAKER_BUCKETS
-        self._buckets: deque[_Bucket] = deque(maxlen=BREAKER_BUCKETS)
+        # Calls, failures, slow calls.
+        self._recent = RollingSums(settings.window_s, 3)
+        self._failures_in_row = 0
         # Each change of state begins a generation; outcomes of calls from before tell nothing
         # about what came after.
         self._generation = 0
@@ -95,45 +91,49 @@ class CircuitBreaker:
         """Ask for leave to make a call; raises Rejected."""
         state = self.state(now_s)
         if state is BreakerState.CLOSED:
-            return Permit(self._generation, is_probe=False)
+            return Permit(self._generation, is_probe=False, at_s=now_s)
         if state is BreakerState.OPEN or self._probe_is_out:
             raise Rejected(RejectReason.BREAKER_OPEN)
         self._probe_is_out = True
-        return Permit(self._generation, is_probe=True)
+        return Permit(self._generation, is_probe=True, at_s=now_s)
 
     def record(self, permit: Permit, outcome: Outcome, now_s: float) -> None:
         """Note how a call ended."""
         if permit.generation != self._generation:
             return
+        is_slow = now_s - permit.at_s >= self._settings.slow_s
         if permit.is_probe:
-            self._end_probe(outcome, now_s)
+            self._end_probe(outcome, is_slow, now_s)
         elif outcome in {Outcome.SUCCESS, Outcome.FAILURE}:
-            self._count(outcome, now_s)
+            self._count(outcome is Outcome.FAILURE, is_slow, now_s)
 
-    def _end_probe(self, outcome: Outcome, now_s: float) -> None:
+    def _end_probe(self, outcome: Outcome, is_slow: bool, now_s: float) -> None:
         self._probe_is_out = False
-        if outcome in {Outcome.SUCCESS, Outcome.ANSWERED}:
-            self._generation += 1
-            self._open_until_s = None
-            self._closed_at_s = now_s
-            self._buckets.clear()
-        elif outcome is Outcome.FAILURE:
+        if outcome is Outcome.NEUTRAL:
+            return
+        if is_slow or outcome is Outcome.FAILURE:
+            self._open(now_s)
+            return
+        self._generation += 1
+        self._open_until_s = None
+        self._closed_at_s = now_s
+        self._forget()
+
+    def _count(self, is_failure: bool, is_slow: bool, now_s: float) -> None:
+        settings = self._settings
+        self._recent.add(now_s, 1, is_failure, is_slow)
+        self._failures_in_row = self._failures_in_row + 1 if is_failure else 0
+        calls, failures, slow = self._recent.sums(now_s)
+        enough = calls >= settings.calls_min
+        # A good call may complete the number of calls, but never opens by itself.
+        failing = is_failure and enough and failures >= settings.failure_ratio * calls
+        slowing = is_slow and enough and slow >= settings.slow_ratio * calls
+        if failing or slowing or self._failures_in_row >= settings.failures_in_row:
             self._open(now_s)
 
-    def _count(self, outcome: Outcome, now_s: float) -> None:
-        number = int(now_s // self._bucket_s)
-        if not self._buckets or self._buckets[-1].number != number:
-            self._buckets.append(_Bucket(number))
-        self._buckets[-1].calls += 1
-        self._buckets[-1].failures += outcome is Outcome.FAILURE
-        recent = [bucket for bucket in self._buckets if bucket.number > number - BREAKER_BUCKETS]
-        calls = sum(bucket.calls for bucket in recent)
-        failures = sum(bucket.failures for bucket in recent)
-        enough = calls >= self._settings.calls_min
-        # A success may complete the number of calls, but never opens by itself.
-        failing = outcome is Outcome.FAILURE and failures >= self._settings.failure_ratio * calls
-        if enough and failing:
-            self._open(now_s)
+    def _forget(self) -> None:
+        self._recent.clear()
+        self._failures_in_row = 0
 
     def _open(self, now_s: float) -> None:
         """Begin a break; it grows while breaks follow each other within a window."""
@@ -146,4 +146,4 @@ class CircuitBreaker:
             self._breaks_in_row += 1
         self._generation += 1
         self._open_until_s = now_s + longest_s * share
-        self._buckets.clear()
+        self._forget()

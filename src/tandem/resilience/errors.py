@@ -14,6 +14,7 @@ class RejectReason(StrEnum):
     BREAKER_OPEN = "breaker_open"
     CONCURRENCY = "concurrency"
     HOLD_OFF = "hold_off"
+    THROTTLE = "throttle"
 
 
 class ResilienceError(Exception):

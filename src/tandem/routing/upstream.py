@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tandem.resilience.backoff import Chance
-from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBreaker, Outcome
+from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBreaker
 from tandem.resilience.budget import RetryBudget
 from tandem.resilience.concurrency import ConcurrencyLimit
 from tandem.resilience.deadline import Clock, Deadline
@@ -26,6 +26,7 @@ from tandem.resilience.layers import (
     Observed,
     Retry,
 )
+from tandem.resilience.outcome import Outcome
 from tandem.resilience.pipeline import Pipeline
 from tandem.routing import limits
 from tandem.routing.cache.aging import AgingStore

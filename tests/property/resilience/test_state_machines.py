@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tandem.resilience.backoff import full_jitter_s
-from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBreaker, Outcome, Permit
+from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBreaker, Permit
 from tandem.resilience.budget import RetryBudget
 from tandem.resilience.errors import Rejected
 from tandem.resilience.hold_off import HoldOff
+from tandem.resilience.outcome import Outcome
 
 _SETTINGS = BreakerSettings(
     window_s=10.0, calls_min=5, failure_ratio=0.5, break_first_s=1.0, break_cap_s=8.0
@@ -111,17 +112,19 @@ def test_refusals_and_cancellations_never_open(outcomes: list[Outcome]) -> None:
     seed=st.integers(0, 1_000),
 )
 def test_opens_exactly_at_ratio_and_minimum(calls: int, failures: int, seed: int) -> None:
-    """It opens at a failure with enough calls made and half of them failed, never else."""
+    """It opens where half of enough calls failed, or ten in a row, and never else."""
     outcomes = [Outcome.FAILURE] * failures + [Outcome.SUCCESS] * calls
     random.Random(seed).shuffle(outcomes)
     breaker = CircuitBreaker(_SETTINGS, lambda: 0.5)
-    seen = failed = 0
+    seen = failed = in_row = 0
     for outcome in outcomes:
         if breaker.state(5.0) is not BreakerState.CLOSED:
             break
         breaker.record(breaker.acquire(5.0), outcome, 5.0)
         seen, failed = seen + 1, failed + (outcome is Outcome.FAILURE)
-        should_open = outcome is Outcome.FAILURE and seen >= 5 and failed * 2 >= seen
+        in_row = in_row + 1 if outcome is Outcome.FAILURE else 0
+        half = outcome is Outcome.FAILURE and seen >= 5 and failed * 2 >= seen
+        should_open = half or in_row == 10
         assert (breaker.state(5.0) is BreakerState.OPEN) == should_open
 
 

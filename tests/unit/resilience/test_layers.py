@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.support.routing import VirtualClock, soon
 
-from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBreaker, Outcome
+from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBreaker
 from tandem.resilience.budget import RetryBudget
 from tandem.resilience.concurrency import ConcurrencyLimit
 from tandem.resilience.deadline import Deadline
@@ -21,6 +21,7 @@ from tandem.resilience.layers import (
     Observed,
     Retry,
 )
+from tandem.resilience.outcome import Outcome
 from tandem.resilience.pipeline import Call, Pipeline
 
 pytestmark = pytest.mark.anyio

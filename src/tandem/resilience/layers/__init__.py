@@ -1,0 +1,19 @@
+"""The asynchronous wrappers: each holds a state machine and keeps it told."""
+
+from tandem.resilience.layers.judged import Guarded, HeldOff, Judge, Throttled
+from tandem.resilience.layers.limited import Limited
+from tandem.resilience.layers.retry import NO_RETRY, Advice, Retry
+from tandem.resilience.layers.timing import AttemptTimeout, Observed
+
+__all__ = [
+    "NO_RETRY",
+    "Advice",
+    "AttemptTimeout",
+    "Guarded",
+    "HeldOff",
+    "Judge",
+    "Limited",
+    "Observed",
+    "Retry",
+    "Throttled",
+]
