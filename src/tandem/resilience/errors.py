@@ -13,6 +13,8 @@ class RejectReason(StrEnum):
 
     BREAKER_OPEN = "breaker_open"
     CONCURRENCY = "concurrency"
+    BATCH_YIELDS = "batch_yields"
+    TENANT_SHARE = "tenant_share"
     HOLD_OFF = "hold_off"
     THROTTLE = "throttle"
 

@@ -38,3 +38,23 @@ FLIGHTS_MAX: Final = 4_096
 THROTTLE_MULTIPLIER: Final = 2.0
 THROTTLE_WINDOW_S: Final = 120.0
 THROTTLE_ALLOWANCE: Final = 20.0
+
+# The concurrency limiter: Netflix's defaults for Gradient2 but for the least limit (there 20), at
+# which a small provider queues already. The least round trip is measured there, now and then.
+LIMITER_INITIAL: Final = 20
+LIMITER_MIN: Final = 10
+LIMITER_MAX: Final = 200
+LIMITER_TOLERANCE: Final = 1.5
+LIMITER_SMOOTHING: Final = 0.2
+LIMITER_BACKOFF: Final = 0.9
+LIMITER_GRADIENT_MIN: Final = 0.5
+LIMITER_GROWTH: Final = 4.0
+LIMITER_LONG_SAMPLES: Final = 600
+LIMITER_SHORT_SAMPLES: Final = 10
+LIMITER_RECOVERY_RATIO: Final = 2.0
+LIMITER_RECOVERY: Final = 0.95
+LIMITER_PROBE_EVERY_S: Final = 30.0
+LIMITER_ROUND_TRIP_S_MIN: Final = 1e-6
+# Who gets the slots: a tenth for batch calls; to one tenant at most twice what is free.
+LIMITER_BATCH_SHARE: Final = 0.1
+LIMITER_TENANT_PER_FREE: Final = 2.0

@@ -1,7 +1,7 @@
 """The asynchronous wrappers: each holds a state machine and keeps it told."""
 
 from tandem.resilience.layers.judged import Guarded, HeldOff, Judge, Throttled
-from tandem.resilience.layers.limited import Limited
+from tandem.resilience.layers.limited import Limited, Sized
 from tandem.resilience.layers.retry import NO_RETRY, Advice, Retry
 from tandem.resilience.layers.timing import AttemptTimeout, Observed
 
@@ -15,5 +15,6 @@ __all__ = [
     "Limited",
     "Observed",
     "Retry",
+    "Sized",
     "Throttled",
 ]

@@ -1,9 +1,14 @@
 """Layers that bound how many calls are in flight."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from tandem.resilience.caller import CALLER, Caller
 from tandem.resilience.concurrency import ConcurrencyLimit
-from tandem.resilience.deadline import Deadline
+from tandem.resilience.deadline import Clock, Deadline
+from tandem.resilience.layers.judged import Judge
+from tandem.resilience.limiter import GradientLimiter
+from tandem.resilience.outcome import Outcome
 from tandem.resilience.pipeline import Call
 
 
@@ -20,3 +25,27 @@ class Limited:
             return await call(deadline)
         finally:
             self.limit.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """Makes no call where the limiter has no slot for its caller, and tells it how calls end."""
+
+    limiter: GradientLimiter
+    judge: Judge
+    clock: Clock
+    caller: Callable[[], Caller] = CALLER.get
+
+    async def run[T](self, call: Call[T], deadline: Deadline) -> T:
+        """Make the call if there is a slot."""
+        slot = self.limiter.acquire(self.clock(), self.caller())
+        outcome = Outcome.NEUTRAL
+        try:
+            result = await call(deadline)
+            outcome = Outcome.SUCCESS
+        except Exception as error:
+            outcome = self.judge(error)
+            raise
+        finally:
+            self.limiter.release(slot, outcome, self.clock())
+        return result
