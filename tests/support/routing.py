@@ -21,11 +21,14 @@ from tandem.routing.gateway import RoutingGateway
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH, TOKEN_PATH
 from tandem.routing.providers.port import Provider
 from tandem.routing.service import open_gateway
+from tandem.routing.storage.cache.store import CacheStore
 
 CLIENT_ID, CLIENT_SECRET = "tests", "canary-secret-of-the-tests"
 MARKET = Coordinate(lon=24.9469, lat=60.1784)
 STATION = Coordinate(lon=24.9413, lat=60.1712)
 REQUEST = RouteRequest.through(MARKET, STATION)
+
+PRIMARY_ROUTES = {"provider": "bikemap", "operation": "route"}
 
 type Compute = Callable[[Seen], Reply]
 
@@ -136,6 +139,7 @@ async def gateway_on(
     *,
     clock: Callable[[], float] = time.monotonic,
     registry: CollectorRegistry | None = None,
+    store: CacheStore | None = None,
     seed: int = 1,
 ) -> AsyncIterator[RoutingGateway]:
     """Open a gateway as the product does."""
@@ -146,6 +150,9 @@ async def gateway_on(
         valhalla_url,
         registry or CollectorRegistry(),
         clock=clock,
+        utc_s=clock,
+        jitter=lambda: 0.5,
+        store=store,
         chance=random.Random(seed).random,
     ) as gateway:
         yield gateway

@@ -1,58 +1,106 @@
 """The gateway: always an answer within the deadline, and always labelled for what it is.
 
-    fresh cache -> primary -> fallbacks -> stale cache -> estimate
+    fresh cache -> one call for all: primary -> fallbacks -> stale cache -> estimate
 
-Only a refusal (there is no such route) and a request that makes no sense end in an error.
+Only a refusal (there is no such thing), a request that makes no sense, and a question that nobody
+answers and nothing can be estimated for, end in an error.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from typing import Any, overload
 
 from tandem.resilience.deadline import Clock, Deadline
+from tandem.resilience.single_flight import SingleFlight
 from tandem.routing import limits
-from tandem.routing.cache.aging import AgingStore
-from tandem.routing.domain.answers import Routes
-from tandem.routing.domain.errors import DeadlineExceeded, FallOver, RoutingError
-from tandem.routing.domain.estimate import estimate
+from tandem.routing.cache.answers import AnswerCache, Found, Spans
+from tandem.routing.cache.kept import Kept, KeptAnswer, KeptRefusal
+from tandem.routing.cache.lifetime import Age
+from tandem.routing.chain import Chain, Given
+from tandem.routing.context import OURSELVES, Caller, Priority
+from tandem.routing.domain.answers import (
+    DomainAnswer,
+    Elevations,
+    Isochrone,
+    Matrix,
+    Routes,
+    Snapped,
+)
+from tandem.routing.domain.area import Area
+from tandem.routing.domain.errors import DeadlineExceeded, NoneAnswered, Refusal, RoutingError
+from tandem.routing.domain.estimate import estimated
 from tandem.routing.domain.keys import RequestKey
-from tandem.routing.domain.request import RouteRequest
-from tandem.routing.domain.result import Freshness, Result, RouteResult
+from tandem.routing.domain.request import (
+    ElevationRequest,
+    IsochroneRequest,
+    MatrixRequest,
+    Request,
+    RouteRequest,
+    SnapRequest,
+)
+from tandem.routing.domain.result import Freshness, Result
 from tandem.routing.metrics import RoutingMetrics
-from tandem.routing.upstream import Upstream
 
 ESTIMATE_PROVIDER = "estimate"
-
-
-@dataclass(frozen=True, slots=True)
-class KeptRoute:
-    """Routes as they were given, and by whom."""
-
-    routes: Routes
-    provider: str
-    attribution: tuple[str, ...]
-    is_primary: bool
+_AGES = {
+    Age.FRESH: Freshness.FRESH_CACHE,
+    Age.REVALIDATE: Freshness.REVALIDATING_CACHE,
+    Age.ON_ERROR: Freshness.STALE_CACHE,
+}
 
 
 class RoutingGateway:
-    """Routes by the first upstream that can."""
+    """Answers by the first upstream that can. `close` it, so that no refresh is left behind."""
 
     def __init__(
-        self, upstreams: Sequence[Upstream], metrics: RoutingMetrics, clock: Clock
+        self, chain: Chain, cache: AnswerCache[Kept], metrics: RoutingMetrics, clock: Clock
     ) -> None:
-        self._upstreams = tuple(upstreams)
+        self._chain = chain
+        self._cache = cache
         self._metrics = metrics
         self._clock = clock
-        self._kept: AgingStore[RequestKey, KeptRoute] = AgingStore(limits.CACHE_ENTRIES_MAX)
+        self._flights: SingleFlight[RequestKey, Result[Any]] = SingleFlight()
+        self._refreshes: dict[RequestKey, asyncio.Task[None]] = {}
 
-    async def route(self, request: RouteRequest, deadline: Deadline) -> RouteResult:
-        """Return a route before the deadline, degraded if need be.
+    async def close(self) -> None:
+        """Give up refreshes that are under way."""
+        tasks = list(self._refreshes.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @overload
+    async def ask(
+        self, request: RouteRequest, deadline: Deadline, caller: Caller = OURSELVES
+    ) -> Result[Routes]: ...
+    @overload
+    async def ask(
+        self, request: MatrixRequest, deadline: Deadline, caller: Caller = OURSELVES
+    ) -> Result[Matrix]: ...
+    @overload
+    async def ask(
+        self, request: IsochroneRequest, deadline: Deadline, caller: Caller = OURSELVES
+    ) -> Result[Isochrone]: ...
+    @overload
+    async def ask(
+        self, request: SnapRequest, deadline: Deadline, caller: Caller = OURSELVES
+    ) -> Result[Snapped]: ...
+    @overload
+    async def ask(
+        self, request: ElevationRequest, deadline: Deadline, caller: Caller = OURSELVES
+    ) -> Result[Elevations]: ...
+
+    async def ask(
+        self, request: Request, deadline: Deadline, caller: Caller = OURSELVES
+    ) -> Result[Any]:
+        """Return an answer before the deadline, degraded if need be.
 
         Raises:
-            Refusal: There is no such route, or the request makes no sense to a provider.
+            Refusal: There is no such answer, or the request makes no sense to a provider.
+            NoneAnswered: Nobody answered, and the kind of answer cannot be estimated.
             DeadlineExceeded: The deadline had passed before anything was done.
         """
         try:
-            result = await self._answer(request, deadline)
+            result = await self._answer(request, deadline, caller)
         except RoutingError as error:
             self._metrics.refusals.labels(error.code).inc()
             raise
@@ -60,60 +108,79 @@ class RoutingGateway:
         self._metrics.results.labels(result.provider, result.freshness.value, degraded).inc()
         return result
 
-    async def _answer(self, request: RouteRequest, deadline: Deadline) -> RouteResult:
+    async def purge(self, area: Area) -> int:
+        """Forget what was answered about an area; return how many shared entries that were."""
+        return await self._cache.purge(area)
+
+    async def _answer(
+        self, request: Request, deadline: Deadline, caller: Caller
+    ) -> Result[DomainAnswer]:
         if deadline.expired():
             raise DeadlineExceeded("the deadline had passed before the request came")
         key = request.key()
-        return (
-            self._fresh(key)
-            or await self._live(request, key, deadline)
-            or self._stale(key)
-            or _estimated(request)
-        )
+        found = await self._cache.find(key, deadline)
+        usable = None if found is None else _usable(found)
+        if usable is not None and usable.age is not Age.ON_ERROR:
+            if usable.age is Age.REVALIDATE:
+                self._refresh(request, key)
+            return _from_cache(usable)
+        try:
+            async with deadline.sooner_ms(_patience_ms(deadline)).scope():
+                return await self._flights.run(
+                    key, lambda: self._live(request, key, caller, deadline)
+                )
+        except (NoneAnswered, TimeoutError) as error:
+            return self._last_resort(request, found, error)
 
     async def _live(
-        self, request: RouteRequest, key: RequestKey, deadline: Deadline
-    ) -> RouteResult | None:
-        """Ask upstream after upstream; None where all of them fail."""
-        refused: RoutingError | None = None
-        for index, upstream in enumerate(self._upstreams):
-            if refused is not None and not upstream.covers_more:
-                continue
-            time_left = self._time_for(index, deadline)
-            if time_left.remaining_ms() < limits.ATTEMPT_MS_MIN:
-                break
-            try:
-                answer = (await upstream.call(request, time_left)).answer
-            except RoutingError as error:
-                if error.traits.fall_over is FallOver.NEVER:
-                    raise
-                if error.traits.fall_over is FallOver.IF_WIDER:
-                    refused = refused or error
-            else:
-                assert isinstance(answer, Routes)  # noqa: S101 - the port's promise
-                return self._keep(key, answer, upstream)
-        if refused is not None:
-            raise refused
+        self, request: Request, key: RequestKey, caller: Caller, deadline: Deadline
+    ) -> Result[DomainAnswer]:
+        """Ask the providers, or let another process ask and take what it kept."""
+        leased = await self._lease(key, deadline)
+        if isinstance(leased, Result):
+            return leased
+        purges_seen = self._cache.purges_seen
+        try:
+            given = await self._chain.ask(request, caller, deadline)
+            return self._keep(request, key, given, purges_seen)
+        except Refusal as refusal:
+            self._keep_refusal(request, key, refusal, purges_seen)
+            raise
+        finally:
+            self._cache.end_lease(key)
+
+    async def _lease(self, key: RequestKey, deadline: Deadline) -> Result[DomainAnswer] | None:
+        """Become the one process that asks; None when that is so, or nobody is to be waited for."""
+        wait = deadline.sooner_ms(deadline.remaining_ms() * limits.CACHE_LEASE_WAIT_SHARE)
+        while not await self._cache.lease(key, deadline) and not wait.expired():
+            await asyncio.sleep(limits.CACHE_LEASE_POLL_S)
+            found = await self._cache.find(key, deadline)
+            if found is not None and found.age is Age.FRESH and (usable := _usable(found)):
+                return _from_cache(usable)
         return None
 
-    def _time_for(self, index: int, deadline: Deadline) -> Deadline:
-        """Return until when an upstream may work, so that those after it have time as well."""
-        left_ms = deadline.remaining_s() * 1_000 - limits.ANSWER_MARGIN_MS
-        is_last = index == len(self._upstreams) - 1
-        return deadline.sooner_ms(left_ms if is_last else left_ms * limits.PRIMARY_TIME_SHARE)
-
-    def _keep(self, key: RequestKey, routes: Routes, upstream: Upstream) -> RouteResult:
-        """Label a live route, and remember it unless a primary's route is remembered already."""
-        provider, is_primary = upstream.provider, upstream.is_primary
-        attribution = routes.best.attribution or provider.attribution
-        now_s = self._clock()
-        known = self._kept.get(key, now_s)
-        has_primary = known and known[0].is_primary and known[1] < limits.CACHE_STALE_S
-        if is_primary or not has_primary:
-            kept = KeptRoute(routes, provider.name, attribution, is_primary)
-            self._kept.put(key, kept, now_s)
+    def _keep(
+        self, request: Request, key: RequestKey, given: Given, purges_seen: int
+    ) -> Result[DomainAnswer]:
+        """Label a live answer, and keep it as far as the provider's terms allow."""
+        provider, answer = given.upstream.provider, given.answered.answer
+        attribution = _attribution(answer) or provider.attribution
+        is_primary = given.upstream.is_primary
+        policy = provider.cache_policy(request.operation)
+        known = self._cache.recall(key)
+        has_primary = known is not None and getattr(known.value, "is_primary", False)
+        if policy.may_keep and (is_primary or not has_primary):
+            # A fallback's answer must not outlive the outage: it is never fresh.
+            spans = Spans(
+                policy.fresh_s if is_primary else 0.0,
+                policy.revalidate_s if is_primary else 0.0,
+                policy.on_error_s,
+            )
+            kept = KeptAnswer(answer, provider.name, attribution, is_primary)
+            area = _area(request, answer)
+            self._cache.keep(key, kept, area, spans, purges_seen=purges_seen)
         return Result(
-            answer=routes,
+            answer=answer,
             provider=provider.name,
             freshness=Freshness.LIVE,
             degraded=not is_primary,
@@ -121,37 +188,93 @@ class RoutingGateway:
             age_s=0.0,
         )
 
-    def _fresh(self, key: RequestKey) -> RouteResult | None:
-        """Only the primary's routes count as fresh: a fallback's must not outlive the outage."""
-        known = self._kept.get(key, self._clock())
-        if known is None or not known[0].is_primary or known[1] >= limits.CACHE_FRESH_S:
-            return None
-        return _from_cache(*known, Freshness.FRESH_CACHE)
+    def _keep_refusal(
+        self, request: Request, key: RequestKey, refusal: Refusal, purges_seen: int
+    ) -> None:
+        """Remember a primary's no for a while; a fallback's must not outlive the outage."""
+        upstream = self._chain.upstream(refusal.provider)
+        if upstream is None or not upstream.is_primary or refusal.traits.negative_s <= 0:
+            return
+        if not upstream.provider.cache_policy(request.operation).negative:
+            return
+        kept, area = KeptRefusal.of(refusal), Area.around(request.places)
+        spans = Spans(refusal.traits.negative_s)
+        self._cache.keep(key, kept, area, spans, purges_seen=purges_seen)
 
-    def _stale(self, key: RequestKey) -> RouteResult | None:
-        known = self._kept.get(key, self._clock())
-        if known is None or known[1] >= limits.CACHE_STALE_S:
-            return None
-        return _from_cache(*known, Freshness.STALE_CACHE)
+    def _refresh(self, request: Request, key: RequestKey) -> None:
+        """Fetch a new answer while the old one is shown; bounded, and nobody waits."""
+        if key in self._refreshes or len(self._refreshes) >= limits.REFRESHES_MAX:
+            return
+        task = asyncio.create_task(self._refreshed(request, key), name="routing refresh")
+        self._refreshes[key] = task
+        task.add_done_callback(lambda _task: self._refreshes.pop(key, None))
+
+    async def _refreshed(self, request: Request, key: RequestKey) -> None:
+        caller = Caller(priority=Priority.BATCH)
+        deadline = Deadline.after_ms(limits.REFRESH_TIMEOUT_MS, self._clock)
+        try:
+            await self._flights.run(key, lambda: self._live(request, key, caller, deadline))
+        except RoutingError as error:
+            self._metrics.refreshes.labels(error.code).inc()
+        else:
+            self._metrics.refreshes.labels("success").inc()
+
+    def _last_resort(
+        self, request: Request, found: Found[Kept] | None, error: Exception
+    ) -> Result[DomainAnswer]:
+        """Return something old, or an estimate; where there is neither, the failure."""
+        if found is not None and isinstance(found.value, KeptAnswer):
+            return _from_cache(found._replace(age=Age.ON_ERROR))
+        answer = estimated(request)
+        if answer is None:
+            raise NoneAnswered("no provider answered in time") from error
+        return Result(
+            answer=answer,
+            provider=ESTIMATE_PROVIDER,
+            freshness=Freshness.ESTIMATE,
+            degraded=True,
+            attribution=(),
+            age_s=0.0,
+        )
 
 
-def _from_cache(kept: KeptRoute, age_s: float, freshness: Freshness) -> RouteResult:
+def _usable(found: Found[Kept]) -> Found[Kept] | None:
+    """Return what is known if it may be shown though providers may answer; raise a refusal."""
+    if found.age is Age.ON_ERROR:
+        return None
+    if isinstance(found.value, KeptRefusal):
+        raise found.value.error()
+    return found
+
+
+def _from_cache(found: Found[Kept]) -> Result[DomainAnswer]:
+    kept = found.value
+    assert isinstance(kept, KeptAnswer)  # noqa: S101 - refusals were raised before
     return Result(
-        answer=kept.routes,
+        answer=kept.answer,
         provider=kept.provider,
-        freshness=freshness,
-        degraded=freshness is not Freshness.FRESH_CACHE,
+        freshness=_AGES[found.age],
+        degraded=found.age is Age.ON_ERROR or not kept.is_primary,
         attribution=kept.attribution,
-        age_s=age_s,
+        age_s=found.age_s,
     )
 
 
-def _estimated(request: RouteRequest) -> RouteResult:
-    return Result(
-        answer=Routes((estimate(request),)),
-        provider=ESTIMATE_PROVIDER,
-        freshness=Freshness.ESTIMATE,
-        degraded=True,
-        attribution=(),
-        age_s=0.0,
-    )
+def _attribution(answer: DomainAnswer) -> tuple[str, ...]:
+    return answer.best.attribution if isinstance(answer, Routes) else ()
+
+
+def _area(request: Request, answer: DomainAnswer) -> Area:
+    """The box around all that an answer is about."""
+    places = list(request.places)
+    if isinstance(answer, Routes):
+        places += [place for route in answer.routes for place in route.geometry]
+    if isinstance(answer, Isochrone):
+        rings = (ring for one in answer.contours for rings in one.polygons for ring in rings)
+        places += [place for ring in rings for place in ring]
+    return Area.around(places)
+
+
+def _patience_ms(deadline: Deadline) -> float:
+    """How long to wait for a call of somebody else's, so that something old can still be given."""
+    return deadline.remaining_s() * 1_000 - limits.ANSWER_MARGIN_MS / 2

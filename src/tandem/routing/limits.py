@@ -60,10 +60,14 @@ CACHE_STORE_PAUSE_S: Final = 1.0
 CACHE_WRITES_MAX: Final = 256
 CACHE_DRAIN_TIMEOUT_S: Final = 2.0
 CACHE_VALUE_BYTES_MAX: Final = 1024 * 1024
+CACHE_INFLATED_BYTES_MAX: Final = 32 * 1024 * 1024
 CACHE_UPKEEP_S: Final = 5.0
 CACHE_SWEEP_ENTRIES_MAX: Final = 1_000
 CACHE_PURGES_AT_ONCE: Final = 100
 CACHE_PURGES_KEPT_S: Final = 3_600
+# Answers that may be fetched anew at once while old ones are shown.
+REFRESHES_MAX: Final = 32
+REFRESH_TIMEOUT_MS: Final = 5_000
 # One process fetches a key for all: for how long it may, and how others wait for it.
 CACHE_LEASE_S: Final = 5.0
 CACHE_LEASE_WAIT_SHARE: Final = 0.4

@@ -14,20 +14,20 @@ class RoutingMetrics:
         self.attempts = Counter(
             "tandem_routing_attempts",
             "Calls made to a provider",
-            ("provider", "outcome"),
+            ("provider", "operation", "outcome"),
             registry=registry,
         )
         self.attempt_duration_s = Histogram(
             "tandem_routing_attempt_duration_seconds",
             "Time of a call to a provider",
-            ("provider",),
+            ("provider", "operation"),
             buckets=_BUCKETS_S,
             registry=registry,
         )
         self.retries = Counter(
             "tandem_routing_retries",
             "Retries that the budget paid for",
-            ("provider",),
+            ("provider", "operation"),
             registry=registry,
         )
         self.rejections = Counter(
@@ -48,13 +48,19 @@ class RoutingMetrics:
             ("code",),
             registry=registry,
         )
+        self.refreshes = Counter(
+            "tandem_routing_refreshes",
+            "Answers fetched anew while old ones were shown",
+            ("outcome",),
+            registry=registry,
+        )
         self._breaker = Gauge(
             "tandem_routing_breaker_state",
             "0 closed, 1 half open, 2 open",
-            ("provider",),
+            ("provider", "operation"),
             registry=registry,
         )
 
-    def watch_breaker(self, provider: str, level: Callable[[], float]) -> None:
+    def watch_breaker(self, provider: str, operation: str, level: Callable[[], float]) -> None:
         """Show a breaker's state, read when the metrics are."""
-        self._breaker.labels(provider).set_function(level)
+        self._breaker.labels(provider, operation).set_function(level)

@@ -2,17 +2,22 @@
 
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from prometheus_client import CollectorRegistry
 
 from tandem.resilience.backoff import Chance
 from tandem.resilience.deadline import Clock
+from tandem.routing.cache.answers import AnswerCache
+from tandem.routing.cache.kept import CODEC
+from tandem.routing.cache.metrics import CacheMetrics
+from tandem.routing.chain import Chain
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.bikemap_v2 import BikemapV2
 from tandem.routing.providers.valhalla import Valhalla
+from tandem.routing.storage.cache.store import CacheStore
 from tandem.routing.upstream import Policy, Upstream
 
 
@@ -24,11 +29,15 @@ async def open_gateway(
     valhalla_url: str | None,
     registry: CollectorRegistry,
     *,
+    store: CacheStore | None = None,
     clock: Clock = time.monotonic,
+    utc_s: Callable[[], float] = time.time,
     chance: Chance = random.random,
+    jitter: Chance = random.random,
 ) -> AsyncIterator[RoutingGateway]:
     """Give a gateway: Bikemap first, our own Valhalla after it; either may be left out.
 
+    `store` is the tier of the cache that processes share; without it there is memory alone.
     `bikemap_base_url` is without the version. Without Bikemap every answer is a degraded one, and
     without both an estimate.
 
@@ -46,4 +55,35 @@ async def open_gateway(
         if valhalla_url:
             valhalla = await stack.enter_async_context(Valhalla(valhalla_url))
             upstreams.append(Upstream(valhalla, metrics, clock, chance))
-        yield RoutingGateway(upstreams, metrics, clock)
+        yield await stack.enter_async_context(
+            gateway_over(
+                upstreams,
+                metrics,
+                registry,
+                store=store,
+                clock=clock,
+                utc_s=utc_s,
+                jitter=jitter,
+            )
+        )
+
+
+@asynccontextmanager
+async def gateway_over(
+    upstreams: Sequence[Upstream],
+    metrics: RoutingMetrics,
+    registry: CollectorRegistry,
+    *,
+    store: CacheStore | None = None,
+    clock: Clock = time.monotonic,
+    utc_s: Callable[[], float] = time.time,
+    jitter: Chance = random.random,
+) -> AsyncIterator[RoutingGateway]:
+    """Give a gateway over upstreams that are open already, in their order."""
+    cache_metrics = CacheMetrics(registry)
+    async with AnswerCache(CODEC, cache_metrics, utc_s=utc_s, chance=jitter, store=store) as cache:
+        gateway = RoutingGateway(Chain(upstreams), cache, metrics, clock)
+        try:
+            yield gateway
+        finally:
+            await gateway.close()

@@ -7,6 +7,7 @@ attempts, attempt timeout, provider. The error taxonomy's traits drive every one
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from tandem.resilience.backoff import Chance
@@ -31,8 +32,15 @@ from tandem.resilience.pipeline import Pipeline
 from tandem.routing import limits
 from tandem.routing.cache.aging import AgingStore
 from tandem.routing.domain import errors
-from tandem.routing.domain.errors import LocallyRejected, ReadTimeout, RoutingError, Traits
+from tandem.routing.domain.errors import (
+    LocallyRejected,
+    ReadTimeout,
+    RoutingError,
+    Traits,
+    Unsupported,
+)
 from tandem.routing.domain.keys import RequestKey
+from tandem.routing.domain.operation import Operation
 from tandem.routing.domain.request import Request
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.port import Answered, Provider
@@ -65,7 +73,11 @@ class Policy:
 
 
 class Upstream:
-    """A provider, its breaker, budget and limits, and what it lately refused."""
+    """A provider, what keeps its failures from us, and what it lately could not do.
+
+    A breaker and a budget belong to one operation, since matrices may fail where routes do not;
+    the hold-off and the limit of calls in flight belong to the provider.
+    """
 
     def __init__(
         self,
@@ -80,11 +92,28 @@ class Upstream:
         self.covers_more = policy.covers_more
         self._metrics = metrics
         self._clock = clock
-        self._breaker = CircuitBreaker(policy.breaker, chance)
         self._negative: AgingStore[RequestKey, RoutingError] = AgingStore(
             limits.NEGATIVE_ENTRIES_MAX
         )
-        self._pipeline = Pipeline(
+        operations = sorted(provider.capabilities.operations)
+        self._breakers = {one: CircuitBreaker(policy.breaker, chance) for one in operations}
+        hold_off, limit = HoldOff(), ConcurrencyLimit(policy.in_flight_max)
+        self._pipelines = {
+            one: self._pipeline(one, policy, hold_off, limit, chance) for one in operations
+        }
+        for one in operations:
+            metrics.watch_breaker(provider.name, one.value, self._breaker_level(one))
+
+    def _pipeline(
+        self,
+        operation: Operation,
+        policy: Policy,
+        hold_off: HoldOff,
+        limit: ConcurrencyLimit,
+        chance: Chance,
+    ) -> Pipeline:
+        name = self.provider.name
+        return Pipeline(
             (
                 Retry(
                     _advice,
@@ -92,34 +121,40 @@ class Upstream:
                     chance,
                     attempt_s_min=limits.ATTEMPT_MS_MIN / 1_000,
                     sleep=asyncio.sleep,
-                    on_retry=metrics.retries.labels(provider.name).inc,
+                    on_retry=self._metrics.retries.labels(name, operation.value).inc,
                 ),
-                HeldOff(HoldOff(), _hold_off_wish_s, clock),
-                Guarded(self._breaker, _judge, clock),
-                Limited(ConcurrencyLimit(policy.in_flight_max)),
-                Observed(self._observe, clock),
+                HeldOff(hold_off, _hold_off_wish_s, self._clock),
+                Guarded(self._breakers[operation], _judge, self._clock),
+                Limited(limit),
+                Observed(partial(self._observe, operation), self._clock),
                 AttemptTimeout(policy.attempt_timeout_ms),
             )
         )
-        metrics.watch_breaker(provider.name, self._breaker_level())
 
-    @property
-    def breaker_state(self) -> BreakerState:
-        """Whether the breaker lets calls through now."""
-        return self._breaker.state(self._clock())
+    def breaker_state(self, operation: Operation = Operation.ROUTE) -> BreakerState:
+        """Whether the breaker of an operation lets calls through now."""
+        return self._breakers[operation].state(self._clock())
 
     async def call(self, request: Request, deadline: Deadline) -> Answered:
         """Ask the provider, or say at once what it said a while ago.
 
         Raises:
-            RoutingError: Refused, failed, or not even asked.
+            RoutingError: Refused, failed, or not even asked; its `provider` is set.
         """
+        try:
+            return await self._call(request, deadline)
+        except RoutingError as error:
+            error.provider = self.provider.name
+            raise
+
+    async def _call(self, request: Request, deadline: Deadline) -> Answered:
         key = request.key()
         self._raise_known(key)
+        pipeline = self._pipelines.get(request.operation)
+        if pipeline is None:
+            raise Unsupported(f"the provider has no {request.operation.value}")
         try:
-            return await self._pipeline.run(
-                lambda nearer: self.provider.call(request, nearer), deadline
-            )
+            return await pipeline.run(lambda nearer: self.provider.call(request, nearer), deadline)
         except RoutingError as error:
             if error.traits.negative_s > 0:
                 self._negative.put(key, error, self._clock())
@@ -141,13 +176,15 @@ class Upstream:
         self._metrics.rejections.labels(self.provider.name, "negative_cache").inc()
         raise error.again()
 
-    def _observe(self, raised: BaseException | None, duration_s: float) -> None:
+    def _observe(
+        self, operation: Operation, raised: BaseException | None, duration_s: float
+    ) -> None:
         name = self.provider.name
-        self._metrics.attempts.labels(name, _outcome_label(raised)).inc()
-        self._metrics.attempt_duration_s.labels(name).observe(duration_s)
+        self._metrics.attempts.labels(name, operation.value, _outcome_label(raised)).inc()
+        self._metrics.attempt_duration_s.labels(name, operation.value).observe(duration_s)
 
-    def _breaker_level(self) -> Callable[[], float]:
-        return lambda: _LEVELS[self.breaker_state]
+    def _breaker_level(self, operation: Operation) -> Callable[[], float]:
+        return lambda: _LEVELS[self.breaker_state(operation)]
 
 
 def _traits(error: Exception) -> Traits | None:

@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.support.routing import MARKET, STATION, VirtualClock, gateway_on, sample, soon
+from tests.support.routing import (
+    MARKET,
+    PRIMARY_ROUTES,
+    STATION,
+    VirtualClock,
+    gateway_on,
+    sample,
+    soon,
+)
 from tests.support.sandbox import Sandbox, served_sandbox
 
 from tandem.routing.domain.coordinate import Coordinate
@@ -38,7 +46,7 @@ async def _burst(gateway: RoutingGateway, first: int, count: int) -> list[RouteR
     results: list[RouteResult] = []
     for begin in range(first, first + count, 8):
         numbers = range(begin, min(begin + 8, first + count))
-        calls = (gateway.route(_request(number), soon(_PATIENT_MS)) for number in numbers)
+        calls = (gateway.ask(_request(number), soon(_PATIENT_MS)) for number in numbers)
         results += await asyncio.gather(*calls)
     return results
 
@@ -92,7 +100,7 @@ async def test_a_third_failing(sandbox: Sandbox, valhalla_url: str) -> None:
         results = await _burst(gateway, 100, 160)
         await sandbox.recover()
     degraded = sum(result.degraded for result in results)
-    retries = sample(registry, "tandem_routing_retries_total", {"provider": "bikemap"})
+    retries = sample(registry, "tandem_routing_retries_total", PRIMARY_ROUTES)
     assert retries <= 10 + 0.1 * len(results)
     assert _attempts(registry) <= len(results) + 1 + retries
     labels = {"freshness": "live", "degraded": "yes", "provider": "valhalla"}
@@ -117,7 +125,7 @@ async def test_slow_primary(sandbox: Sandbox, valhalla_url: str, fault: dict[str
         await _burst(gateway, 0, 1)
         await sandbox.fail(**fault)  # type: ignore[arg-type]  # the parameters above
         started_s = time.monotonic()
-        result = await gateway.route(_request(1), soon(1_500))
+        result = await gateway.ask(_request(1), soon(1_500))
         assert time.monotonic() - started_s < 1.8
         assert result.degraded
 
@@ -128,7 +136,7 @@ async def test_cancelled_callers_leave_nothing_behind(sandbox: Sandbox, valhalla
     async with gateway_on(sandbox.url, valhalla_url, registry=registry) as gateway:
         for round_number in range(16):
             calls = [
-                asyncio.create_task(gateway.route(_request(number), soon(_PATIENT_MS)))
+                asyncio.create_task(gateway.ask(_request(number), soon(_PATIENT_MS)))
                 for number in range(100 + 20 * round_number, 120 + 20 * round_number)
             ]
             await asyncio.wait(calls, timeout=0.002 * round_number)
@@ -137,7 +145,7 @@ async def test_cancelled_callers_leave_nothing_behind(sandbox: Sandbox, valhalla
             await asyncio.gather(*calls, return_exceptions=True)
         results = await _burst(gateway, 700, 40)
     assert not any(result.degraded for result in results)
-    assert sample(registry, "tandem_routing_breaker_state", {"provider": "bikemap"}) == 0
+    assert sample(registry, "tandem_routing_breaker_state", PRIMARY_ROUTES) == 0
 
 
 async def test_engine_and_sandbox_agree(sandbox: Sandbox, valhalla_url: str) -> None:
@@ -147,8 +155,8 @@ async def test_engine_and_sandbox_agree(sandbox: Sandbox, valhalla_url: str) -> 
         gateway_on(None, valhalla_url) as fallback_only,
     ):
         for number in range(0, 200, 40):
-            primary = await gateway.route(_request(number), soon(_PATIENT_MS))
-            fallback = await fallback_only.route(_request(number), soon(_PATIENT_MS))
+            primary = await gateway.ask(_request(number), soon(_PATIENT_MS))
+            fallback = await fallback_only.ask(_request(number), soon(_PATIENT_MS))
             assert (primary.provider, fallback.provider) == ("bikemap", "valhalla")
             assert fallback.route.distance_m == pytest.approx(primary.route.distance_m, rel=0.01)
             assert fallback.route.ascent_m == pytest.approx(primary.route.ascent_m, abs=0.2)

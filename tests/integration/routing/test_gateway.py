@@ -12,6 +12,7 @@ from tests.support.routing import (
     CLIENT_ID,
     CLIENT_SECRET,
     MARKET,
+    PRIMARY_ROUTES,
     REQUEST,
     STATION,
     VirtualClock,
@@ -41,6 +42,7 @@ from tandem.routing.gateway import RoutingGateway
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH, BikemapV2
 from tandem.routing.providers.valhalla import Valhalla
+from tandem.routing.service import gateway_over
 from tandem.routing.upstream import Policy, Upstream
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +77,7 @@ _ESTIMATE = ("estimate", Freshness.ESTIMATE, True)
 
 
 async def _ask(gateway: RoutingGateway, request: RouteRequest = REQUEST) -> RouteResult:
-    return await gateway.route(request, soon(_PATIENT_MS))
+    return await gateway.ask(request, soon(_PATIENT_MS))
 
 
 async def test_live_then_fresh_then_live() -> None:
@@ -139,7 +141,7 @@ async def test_stale_route_when_all_fail() -> None:
         result = await _ask(gateway)
         assert _label(result) == _STALE
         assert result.age_s == 3_600
-        clock.advance(83_000)
+        clock.advance(83_200)
         assert _label(await _ask(gateway)) == _ESTIMATE
 
 
@@ -189,7 +191,7 @@ async def test_refusal_is_an_answer() -> None:
         with pytest.raises(NoRoute):
             await _ask(gateway)
         assert primary.count(COMPUTE_PATH) == 2
-    assert sample(registry, "tandem_routing_breaker_state", {"provider": "bikemap"}) == 0
+    assert sample(registry, "tandem_routing_breaker_state", PRIMARY_ROUTES) == 0
     assert sample(registry, "tandem_routing_refusals_total", {"code": "no_route"}) == 31
 
 
@@ -204,7 +206,7 @@ async def test_many_refusals_do_not_open_the_breaker() -> None:
             with pytest.raises(NoRoute):
                 await _ask(gateway, _nearby(number))
         assert primary.count(COMPUTE_PATH) == 30
-    assert sample(registry, "tandem_routing_breaker_state", {"provider": "bikemap"}) == 0
+    assert sample(registry, "tandem_routing_breaker_state", PRIMARY_ROUTES) == 0
 
 
 def _nearby(number: int) -> RouteRequest:
@@ -256,7 +258,7 @@ async def test_no_call_before_the_time_that_was_asked_for(reply: Reply, away_s: 
         assert _label(await _ask(gateway)) == _LIVE
     labels = {"provider": "bikemap", "reason": "hold_off"}
     assert sample(registry, "tandem_routing_local_rejections_total", labels) == 20
-    assert sample(registry, "tandem_routing_retries_total", {"provider": "bikemap"}) == 0
+    assert sample(registry, "tandem_routing_retries_total", PRIMARY_ROUTES) == 0
 
 
 async def test_short_wait_that_fits_is_kept() -> None:
@@ -279,19 +281,18 @@ async def test_retry_is_counted() -> None:
         gateway_on(primary.url, None, registry=registry) as gateway,
     ):
         assert _label(await _ask(gateway)) == _LIVE
-    name = {"provider": "bikemap"}
     for outcome in ("overloaded", "success"):
-        labels = name | {"outcome": outcome}
+        labels = PRIMARY_ROUTES | {"outcome": outcome}
         assert sample(registry, "tandem_routing_attempts_total", labels) == 1
-    assert sample(registry, "tandem_routing_retries_total", name) == 1
-    labels = name | {"freshness": "live", "degraded": "no"}
+    assert sample(registry, "tandem_routing_retries_total", PRIMARY_ROUTES) == 1
+    labels = {"provider": "bikemap", "freshness": "live", "degraded": "no"}
     assert sample(registry, "tandem_routing_results_total", labels) == 1
 
 
 async def test_breaker_opens_probes_and_closes() -> None:
     """After ten failures nobody is sent; after the break one is, and then all are again."""
     clock, registry = VirtualClock(), CollectorRegistry()
-    state = ("tandem_routing_breaker_state", {"provider": "bikemap"})
+    state = ("tandem_routing_breaker_state", PRIMARY_ROUTES)
     async with (
         bikemap(always(_DOWN)) as primary,
         _engine() as engine,
@@ -323,7 +324,7 @@ async def test_silence_costs_no_more_than_the_deadline(with_fallback: bool) -> N
         gateway_on(primary.url, engine.url) as gateway,
     ):
         started_s = time.monotonic()
-        result = await gateway.route(REQUEST, soon(2_000))
+        result = await gateway.ask(REQUEST, soon(2_000))
         assert time.monotonic() - started_s < 2.6
     assert _label(result) == (_FALLBACK if with_fallback else _ESTIMATE)
 
@@ -335,16 +336,16 @@ async def test_impatient_callers_do_not_open_the_breaker() -> None:
         bikemap(always(Reply(wait_for=asyncio.Event()))) as primary,
         gateway_on(primary.url, None, registry=registry) as gateway,
     ):
-        calls = [gateway.route(_nearby(number), soon(150)) for number in range(20)]
+        calls = [gateway.ask(_nearby(number), soon(150)) for number in range(20)]
         assert {_label(result) for result in await asyncio.gather(*calls)} == {_ESTIMATE}
-    assert sample(registry, "tandem_routing_breaker_state", {"provider": "bikemap"}) == 0
+    assert sample(registry, "tandem_routing_breaker_state", PRIMARY_ROUTES) == 0
 
 
 async def test_passed_deadline_is_told() -> None:
     """Who comes after the deadline gets nothing, and nobody is asked."""
     async with bikemap(always(_FINE)) as primary, gateway_on(primary.url, None) as gateway:
         with pytest.raises(DeadlineExceeded):
-            await gateway.route(REQUEST, soon(0))
+            await gateway.ask(REQUEST, soon(0))
         assert primary.seen == []
 
 
@@ -373,7 +374,8 @@ async def _two(
     bikemap_url: str, valhalla_url: str, first: Policy, second: Policy
 ) -> AsyncIterator[RoutingGateway]:
     """Open a gateway whose upstreams have policies of their own."""
-    metrics, clock = RoutingMetrics(CollectorRegistry()), time.monotonic
+    registry, clock = CollectorRegistry(), time.monotonic
+    metrics = RoutingMetrics(registry)
     async with (
         BikemapV2(bikemap_url, CLIENT_ID, CLIENT_SECRET, clock) as bikemap_v2,
         Valhalla(valhalla_url) as valhalla,
@@ -382,7 +384,8 @@ async def _two(
             Upstream(bikemap_v2, metrics, clock, lambda: 0.5, first),
             Upstream(valhalla, metrics, clock, lambda: 0.5, second),
         ]
-        yield RoutingGateway(upstreams, metrics, clock)
+        async with gateway_over(upstreams, metrics, registry, clock=clock, utc_s=clock) as gateway:
+            yield gateway
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ async def test_client_gets_what_the_gateway_gave() -> None:
         result = await routes.plan(REQUEST.places, deadline_ms=_PATIENT_MS)
         again = await routes.plan(REQUEST.places, profile=BicycleProfile.TOURING)
     async with bikemap(always(_FINE)) as primary, gateway_on(primary.url, None) as gateway:
-        assert result == await gateway.route(REQUEST, soon(_PATIENT_MS))
+        assert result == await gateway.ask(REQUEST, soon(_PATIENT_MS))
     assert (again.freshness, again.route) == (sdk.Freshness.FRESH_CACHE, result.route)
 
 

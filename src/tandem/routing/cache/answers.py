@@ -7,12 +7,12 @@ fails, and written to after the answer was given.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, NamedTuple, Self
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from tandem.platform.errors import DatabaseUnavailable
 from tandem.resilience.backoff import Chance
@@ -60,11 +60,7 @@ class _Entry[V]:
     lifetime: Lifetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Write[V]:
-    key: bytes
-    entry: _Entry[V]
-    purges_seen: int
+type _Deed = Callable[[CacheStore], Awaitable[None]]
 
 
 def digest(key: Hashable) -> bytes:
@@ -91,7 +87,7 @@ class AnswerCache[V]:
         self._chance = chance
         self._store = store
         self._memory: AgingStore[Hashable, _Entry[V]] = AgingStore(entries_max)
-        self._writes: asyncio.Queue[_Write[V]] = asyncio.Queue(limits.CACHE_WRITES_MAX)
+        self._writes: asyncio.Queue[_Deed] = asyncio.Queue(limits.CACHE_WRITES_MAX)
         self._purges_seen = 0
         self._paused_until_s = float("-inf")
         self._holder = uuid4()
@@ -168,12 +164,8 @@ class AnswerCache[V]:
         entry = _Entry(value, area, lifetime)
         if seen == self._purges_seen:
             self._memory.put(key, entry, lifetime.stored_s)
-        if self._store is None:
-            return
-        try:
-            self._writes.put_nowait(_Write(digest(key), entry, seen))
-        except asyncio.QueueFull:
-            self._metrics.dropped.labels("queue_full").inc()
+        if self._store is not None:
+            self._do_later(lambda store: self._write(store, digest(key), entry, seen))
 
     @property
     def purges_seen(self) -> int:
@@ -208,18 +200,10 @@ class AnswerCache[V]:
             self._pause()
             return True
 
-    async def end_lease(self, key: Hashable) -> None:
-        """Let other processes fetch the key."""
-        if self._store is None or self._utc_s() < self._paused_until_s:
-            return
-        with suppress(DatabaseUnavailable, TimeoutError):
-            async with asyncio.timeout(limits.CACHE_STORE_TIMEOUT_MS / 1_000):
-                await self._store.end_lease(digest(key), self._holder)
-
-    @property
-    def holder(self) -> UUID:
-        """Who this process is to the leases."""
-        return self._holder
+    def end_lease(self, key: Hashable) -> None:
+        """Let other processes fetch the key, after what was kept before is written."""
+        if self._store is not None:
+            self._do_later(lambda store: store.end_lease(digest(key), self._holder))
 
     # -- the shared tier -----------------------------------------------------------------------
 
@@ -245,11 +229,17 @@ class AnswerCache[V]:
             self._memory.put(key, entry, lifetime.stored_s)
         return _found(entry, now_s)
 
+    def _do_later(self, deed: _Deed) -> None:
+        try:
+            self._writes.put_nowait(deed)
+        except asyncio.QueueFull:
+            self._metrics.dropped.labels("queue_full").inc()
+
     async def _write_on(self, store: CacheStore) -> None:
         while True:
-            write = await self._writes.get()
+            deed = await self._writes.get()
             try:
-                await self._write(store, write)
+                await deed(store)
             except DatabaseUnavailable:
                 self._metrics.dropped.labels("unavailable").inc()
                 self._pause()
@@ -258,15 +248,12 @@ class AnswerCache[V]:
             finally:
                 self._writes.task_done()
 
-    async def _write(self, store: CacheStore, write: _Write[V]) -> None:
-        value = self._codec.dump(write.entry.value)
+    async def _write(self, store: CacheStore, key: bytes, entry: _Entry[V], seen: int) -> None:
+        value = self._codec.dump(entry.value)
         if len(value) > limits.CACHE_VALUE_BYTES_MAX:
             self._metrics.dropped.labels("too_large").inc()
             return
-        entry = write.entry
-        await store.keep(
-            write.key, entry.area, entry.lifetime, value, purges_seen=write.purges_seen
-        )
+        await store.keep(key, entry.area, entry.lifetime, value, purges_seen=seen)
 
     async def _keep_up(self, store: CacheStore) -> None:
         """Follow other processes' purges, and forget what is over."""

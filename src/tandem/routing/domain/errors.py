@@ -21,6 +21,7 @@ RoutingError
 │   ├── Truncated              its answer broke off
 │   └── BadPayload             its answer cannot be true
 ├── LocallyRejected        we did not even ask
+├── NoneAnswered           nobody answered, and nothing can be said without them
 ├── DeadlineExceeded       the caller's time is up
 └── Unsupported            the provider cannot do this kind of thing
 
@@ -80,9 +81,10 @@ class Traits:
 class RoutingError(Exception):
     """The root; the message is fit to show to a caller and never holds a secret.
 
-    `usage` is what the provider said of our plan when it said no.
+    `provider` is who said no, and `usage` what it said of our plan.
     """
 
+    provider: str | None = None
     usage: Usage | None = None
     code: ClassVar[str] = "routing"
     traits: ClassVar[Traits] = Traits(Retry.NEVER, trips_breaker=False, fall_over=FallOver.NEVER)
@@ -260,6 +262,12 @@ class LocallyRejected(RoutingError):
 
     code = "locally_rejected"
     traits = Traits(Retry.NEVER, trips_breaker=False, fall_over=FallOver.ALWAYS)
+
+
+class NoneAnswered(RoutingError):
+    """No provider answered, nothing is known of old, and nothing can be estimated."""
+
+    code = "unavailable"
 
 
 class DeadlineExceeded(RoutingError):

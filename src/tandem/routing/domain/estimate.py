@@ -1,12 +1,13 @@
-"""A route from nothing but geometry, for when nobody answers: better than none, and labelled."""
+"""Answers from nothing but geometry, for when nobody answers: better than none, and labelled."""
 
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
-from tandem.routing.domain.coordinate import great_circle_m
+from tandem.routing.domain.answers import CellStatus, Matrix, MatrixCell, Routes
+from tandem.routing.domain.coordinate import Coordinate, great_circle_m
 from tandem.routing.domain.preference import BicycleProfile
-from tandem.routing.domain.request import RouteRequest
+from tandem.routing.domain.request import MatrixRequest, Request, RouteRequest
 from tandem.routing.domain.route import Leg, Route, RouteWarning
 from tandem.routing.limits import (
     ESTIMATE_DETOUR_FACTOR,
@@ -23,12 +24,21 @@ _SPEED_KMH: Final[Mapping[BicycleProfile, float]] = {
 _KMH_PER_MS: Final = 3.6
 
 
+def estimated(request: Request) -> Routes | Matrix | None:
+    """Estimate an answer; None where geometry alone says nothing."""
+    if isinstance(request, RouteRequest):
+        return Routes((estimate(request),))
+    if isinstance(request, MatrixRequest):
+        return _matrix(request)
+    return None
+
+
 def estimate(request: RouteRequest) -> Route:
     """Estimate a route: straight lines, longer by what bicycle routes usually are; no climb."""
-    speed_ms = _SPEED_KMH[request.profile] / _KMH_PER_MS
+    speed_ms = _speed_ms(request.profile)
     legs, stops = [], request.stops
     for index, (one, other) in enumerate(pairwise(stops)):
-        distance_m = great_circle_m(one, other) * ESTIMATE_DETOUR_FACTOR
+        distance_m = _distance_m(one, other)
         legs.append(Leg(distance_m, distance_m / speed_ms, index, index + 1))
     return Route(
         distance_m=sum(leg.distance_m for leg in legs),
@@ -39,3 +49,25 @@ def estimate(request: RouteRequest) -> Route:
         legs=tuple(legs),
         warnings=(RouteWarning("estimate", "no provider could be asked; no streets, no climb"),),
     )
+
+
+def _matrix(request: MatrixRequest) -> Matrix:
+    speed_ms = _speed_ms(request.profile)
+
+    def cell(source: Coordinate, target: Coordinate) -> MatrixCell:
+        distance_m = _distance_m(source, target)
+        return MatrixCell(CellStatus.OK, distance_m, distance_m / speed_ms)
+
+    return Matrix(
+        tuple(
+            tuple(cell(source, target) for target in request.targets) for source in request.sources
+        )
+    )
+
+
+def _distance_m(one: Coordinate, other: Coordinate) -> float:
+    return great_circle_m(one, other) * ESTIMATE_DETOUR_FACTOR
+
+
+def _speed_ms(profile: BicycleProfile) -> float:
+    return _SPEED_KMH[profile] / _KMH_PER_MS

@@ -56,7 +56,7 @@ def create_router(gateway: RoutingGateway, require: Require) -> APIRouter:
         """Answer within the deadline: live, from cache, by another provider, or by estimate."""
         deadline = Deadline.after_ms(request.deadline_ms)
         try:
-            result = await gateway.route(request.to_domain(), deadline)
+            result = await gateway.ask(request.to_domain(), deadline)
         except RoutingError as error:
             raise _problem(error) from error
         return plan_answer(result, request.geometry)

@@ -1,0 +1,80 @@
+"""Upstream after upstream, until one answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tandem.resilience.deadline import Deadline
+from tandem.routing import limits
+from tandem.routing.context import Caller
+from tandem.routing.domain.errors import FallOver, NoneAnswered, RoutingError
+from tandem.routing.domain.request import Request
+from tandem.routing.providers.port import Answered
+from tandem.routing.upstream import Upstream
+
+type Order = Callable[[Request, Caller], Sequence[str]]
+"""Chooses the providers to ask for a request, by name, the first first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An answer and the upstream that gave it."""
+
+    answered: Answered
+    upstream: Upstream
+
+
+class Chain:
+    """The upstreams, and who of them is asked for what."""
+
+    def __init__(self, upstreams: Sequence[Upstream], order: Order | None = None) -> None:
+        self._upstreams: Final = {upstream.provider.name: upstream for upstream in upstreams}
+        self._order = order or (lambda _request, _caller: tuple(self._upstreams))
+
+    def upstream(self, name: str | None) -> Upstream | None:
+        """Return the upstream of a provider's name."""
+        return None if name is None else self._upstreams.get(name)
+
+    @property
+    def upstreams(self) -> Sequence[Upstream]:
+        """All of them."""
+        return tuple(self._upstreams.values())
+
+    async def ask(self, request: Request, caller: Caller, deadline: Deadline) -> Given:
+        """Return the first answer.
+
+        Raises:
+            Refusal: There is no such answer, or the request makes no sense.
+            NoneAnswered: Nobody could be asked, or nobody answered.
+        """
+        refused: RoutingError | None = None
+        failed: RoutingError | None = None
+        chosen = self._chosen(request, caller)
+        for index, upstream in enumerate(chosen):
+            if refused is not None and not upstream.covers_more:
+                continue
+            time_left = _time_for(deadline, is_last=index == len(chosen) - 1)
+            if time_left.remaining_ms() < limits.ATTEMPT_MS_MIN:
+                break
+            try:
+                return Given(await upstream.call(request, time_left), upstream)
+            except RoutingError as error:
+                if error.traits.fall_over is FallOver.NEVER:
+                    raise
+                if error.traits.fall_over is FallOver.IF_WIDER:
+                    refused = refused or error
+                failed = error
+        if refused is not None:
+            raise refused
+        raise NoneAnswered("no provider answered") from failed
+
+    def _chosen(self, request: Request, caller: Caller) -> list[Upstream]:
+        names = self._order(request, caller)
+        known = [self._upstreams[name] for name in names if name in self._upstreams]
+        return [one for one in known if one.provider.capabilities.lacking(request) is None]
+
+
+def _time_for(deadline: Deadline, *, is_last: bool) -> Deadline:
+    """Return until when an upstream may work, so that those after it have time as well."""
+    left_ms = deadline.remaining_s() * 1_000 - limits.ANSWER_MARGIN_MS
+    return deadline.sooner_ms(left_ms if is_last else left_ms * limits.PRIMARY_TIME_SHARE)
