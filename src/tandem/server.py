@@ -22,7 +22,6 @@ from pydantic import AnyHttpUrl
 from tandem.ledger import http as ledger_http
 from tandem.ledger.embedded import now_us, open_service
 from tandem.ledger.signing import KEY_FILE, Signer, ensure_signer, read_signer
-from tandem.ledger.webhooks.sealing import SecretBox, key_of_directory, read_key
 from tandem.ledger.webhooks.worker import working
 from tandem.platform.auth import ApiKeys, Permission, create_require, migrate_auth
 from tandem.platform.auth.api_keys import ROLE as KEYS_ROLE
@@ -34,6 +33,7 @@ from tandem.platform.http import Health, create_api
 from tandem.platform.http.serving import HttpServer
 from tandem.platform.interpreter import tune_interpreter
 from tandem.platform.limits import KEY_POOL_CONNECTIONS_MAX
+from tandem.platform.webhooks.sealing import SecretBox, key_of_directory, read_key
 from tandem.routing import http as routing_http
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.service import open_gateway

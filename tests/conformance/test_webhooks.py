@@ -24,8 +24,8 @@ from tandem.ledger.service import LedgerService
 from tandem.ledger.storage.memory import MemoryStore
 from tandem.ledger.storage.postgres import PostgresStore
 from tandem.ledger.storage.webhooks import Due, Letter, Subscription
-from tandem.ledger.webhooks.signing import write_secret
 from tandem.platform.auth import Permission
+from tandem.platform.webhooks.signing import write_secret
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,9 @@ from tandem.ledger.local import LocalLedger
 from tandem.ledger.service import LedgerService
 from tandem.ledger.signing import KEY_FILE, Signer, ensure_signer, read_signer
 from tandem.ledger.storage.postgres import open_store
-from tandem.ledger.webhooks.sealing import key_of_directory
 from tandem.platform.database import migrate
 from tandem.platform.embedded import EmbeddedPostgres
+from tandem.platform.webhooks.sealing import key_of_directory
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
 

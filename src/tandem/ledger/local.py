@@ -42,8 +42,8 @@ from tandem.ledger.views import (
     verification_view,
 )
 from tandem.ledger.webhooks.local import LocalWebhooks
-from tandem.ledger.webhooks.sealing import SecretBox
 from tandem.ledger.writer import Answer, Writer
+from tandem.platform.webhooks.sealing import SecretBox
 
 
 class LedgerFault(Exception):  # noqa: N818 - a fault of ours, as opposed to a refusal

@@ -12,8 +12,8 @@ from tandem.ledger.feed import HeadWatcher
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.signing import Signer
 from tandem.ledger.storage.port import LedgerStore, StorageError
-from tandem.ledger.webhooks.sealing import SecretBox
 from tandem.ledger.writer import Writer
+from tandem.platform.webhooks.sealing import SecretBox
 
 _log: Final = logging.getLogger(__name__)
 

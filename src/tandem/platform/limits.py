@@ -58,6 +58,14 @@ PROCESS_PROBE_TIMEOUT_S: Final = 2.0
 PROCESS_LOG_TAIL_LINES: Final = 20
 PROCESS_LOG_TAIL_BYTES: Final = 64 * 1024
 
+# Webhooks: secrets, addresses, and one attempt to send one message.
+WEBHOOK_URL_CHARS_MAX: Final = 2_048
+WEBHOOK_SECRET_BYTES_MIN: Final = 24
+WEBHOOK_SECRET_BYTES_MAX: Final = 64
+WEBHOOK_TOLERANCE_S: Final = 300
+WEBHOOK_TIMEOUT_MS: Final = 10_000
+WEBHOOK_ANSWER_BYTES_MAX: Final = 16_384
+
 # Background jobs. A worker that was killed is noticed after the stalled time.
 JOB_CONNECTIONS_MAX: Final = 4
 JOB_POLL_S: Final = 1.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tandem.ledger.embedded import open_service
-from tandem.ledger.webhooks.signing import read_secret
+from tandem.platform.webhooks.signing import read_secret
 
 pytestmark = pytest.mark.anyio
 

@@ -15,12 +15,13 @@ from tandem.ledger.core.limits import DEAD_LETTERS_TO_PAUSE, WEBHOOK_ATTEMPTS
 from tandem.ledger.local import LocalLedger
 from tandem.ledger.storage.memory import MemoryStore
 from tandem.ledger.storage.postgres import PostgresStore
-from tandem.ledger.webhooks import sending
 from tandem.ledger.webhooks.api import Webhook
 from tandem.ledger.webhooks.delivery import Deliverer
-from tandem.ledger.webhooks.sealing import SecretBox
-from tandem.ledger.webhooks.sending import HttpSender, Outcome, open_sender
 from tandem.platform.config import WebhookReach
+from tandem.platform.limits import WEBHOOK_ANSWER_BYTES_MAX
+from tandem.platform.webhooks import sending
+from tandem.platform.webhooks.sealing import SecretBox
+from tandem.platform.webhooks.sending import HttpSender, Outcome, open_sender
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +72,7 @@ async def stage(
     store = MemoryStore(clock) if request.param == "memory" else postgres_store
     async with (
         receiving() as receiver,
-        open_sender(WebhookReach.LOOPBACK) as sender,
+        open_sender(WebhookReach.LOOPBACK, 2) as sender,
         in_process(store, clock) as ledger,
     ):
         await open_usual(ledger)
@@ -241,7 +242,7 @@ async def answering(answer: bytes) -> AsyncIterator[str]:
 async def send(url: str, reach: WebhookReach = WebhookReach.LOOPBACK) -> Outcome:
     """Send once."""
     headers: Mapping[str, str] = {}
-    async with open_sender(reach) as sender:
+    async with open_sender(reach, 2) as sender:
         assert isinstance(sender, HttpSender)
         return await sender.send(url, headers, b"{}")
 
@@ -249,7 +250,7 @@ async def send(url: str, reach: WebhookReach = WebhookReach.LOOPBACK) -> Outcome
 async def test_a_long_answer_is_not_read() -> None:
     """A body of a gigabyte that never comes does not keep us."""
     start = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
-    async with answering(start + b"x" * (limits.MAX_WEBHOOK_ANSWER_BYTES + 1)) as url:
+    async with answering(start + b"x" * (WEBHOOK_ANSWER_BYTES_MAX + 1)) as url:
         assert (await send(url)).error is None
 
 

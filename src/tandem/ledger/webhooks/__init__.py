@@ -3,6 +3,6 @@
 Receivers check what they get with `verify_webhook`.
 """
 
-from tandem.ledger.webhooks.signing import WebhookInvalid, verify_webhook
+from tandem.platform.webhooks.signing import WebhookInvalid, verify_webhook
 
 __all__ = ["WebhookInvalid", "verify_webhook"]

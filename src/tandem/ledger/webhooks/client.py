@@ -13,8 +13,8 @@ from tandem.ledger.core.limits import DEFAULT_PAGE_SIZE, FRESH_WEBHOOK_SECRET_BY
 from tandem.ledger.synchronous import Waits, blocking
 from tandem.ledger.webhooks.api import DeadLetter, Webhook
 from tandem.ledger.webhooks.local import check_name
-from tandem.ledger.webhooks.signing import write_secret
 from tandem.ledger.wire import present
+from tandem.platform.webhooks.signing import write_secret
 
 _WEBHOOK: Final = TypeAdapter(Webhook)
 _WEBHOOKS: Final = TypeAdapter(dict[str, tuple[Webhook, ...]])

@@ -26,9 +26,9 @@ from tandem.ledger.core.records import Record
 from tandem.ledger.storage.port import LedgerStore
 from tandem.ledger.storage.webhooks import Letter, Subscription, WebhookStore
 from tandem.ledger.views import record_view
-from tandem.ledger.webhooks.sealing import SealBroken, SecretBox
-from tandem.ledger.webhooks.sending import Outcome, Sender
-from tandem.ledger.webhooks.signing import sign
+from tandem.platform.webhooks.sealing import SealBroken, SecretBox
+from tandem.platform.webhooks.sending import Outcome, Sender
+from tandem.platform.webhooks.signing import sign
 from tandem.resilience.backoff import full_jitter_s
 
 _log: Final = logging.getLogger(__name__)

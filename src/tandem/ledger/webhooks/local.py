@@ -20,10 +20,10 @@ from tandem.ledger.reachable import reachable
 from tandem.ledger.storage.port import Head, LedgerStore
 from tandem.ledger.storage.webhooks import Letter, Subscription
 from tandem.ledger.times import from_us
-from tandem.ledger.webhooks.addresses import check_url
 from tandem.ledger.webhooks.api import DeadLetter, Webhook, WebhookStatus
-from tandem.ledger.webhooks.sealing import SealBroken, SecretBox
-from tandem.ledger.webhooks.signing import read_secret, write_secret
+from tandem.platform.webhooks import addresses
+from tandem.platform.webhooks.sealing import SealBroken, SecretBox
+from tandem.platform.webhooks.signing import SecretMalformed, read_secret, write_secret
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 
@@ -34,6 +34,14 @@ def check_name(name: object) -> str:
         return name
     detail = "a webhook's name is 1 to 63 of a-z, 0-9, - and _, not beginning with the last two"
     raise Refused(Refusal(RefusalCode.MALFORMED, detail, "name"))
+
+
+def check_url(url: object) -> str:
+    """Check the shape of a webhook's URL; raises `Refused`."""
+    try:
+        return addresses.check_url(url)
+    except addresses.UrlMalformed as error:
+        raise Refused(Refusal(RefusalCode.MALFORMED, str(error), "url")) from error
 
 
 def check_kinds(kinds: object) -> tuple[RecordKind, ...]:
@@ -183,7 +191,10 @@ class LocalWebhooks:
     def _fresh_key(self, secret: str | None) -> bytes:
         if secret is None:
             return secrets.token_bytes(FRESH_WEBHOOK_SECRET_BYTES)
-        return read_secret(secret)
+        try:
+            return read_secret(secret)
+        except SecretMalformed as error:
+            raise Refused(Refusal(RefusalCode.MALFORMED, str(error), "secret")) from error
 
 
 def _view(subscription: Subscription, dead_letters: int) -> Webhook:

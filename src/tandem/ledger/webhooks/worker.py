@@ -6,10 +6,9 @@ letter to send again), so the dispatcher only reads and hints. Any number of wor
 
 import asyncio
 import json
-import logging
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from tandem.ledger.core.limits import (
@@ -17,18 +16,16 @@ from tandem.ledger.core.limits import (
     WEBHOOK_CONCURRENCY,
     WEBHOOK_POLL_MS,
 )
-from tandem.ledger.storage.port import LedgerStore, StorageError
+from tandem.ledger.storage.port import StorageError
 from tandem.ledger.storage.postgres import open_store
 from tandem.ledger.webhooks.delivery import Deliverer
-from tandem.ledger.webhooks.sealing import SecretBox
-from tandem.ledger.webhooks.sending import open_sender
 from tandem.platform.config import WebhookReach as Reach
 from tandem.platform.database import DatabaseUnavailable, migrate
-from tandem.platform.jobs import JobRunner, migrate_jobs, open_jobs
+from tandem.platform.jobs import working_off
+from tandem.platform.webhooks.sealing import SecretBox
+from tandem.platform.webhooks.sending import open_sender
 
 QUEUE: Final = "webhooks"
-
-_log: Final = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -40,36 +37,30 @@ async def working(
     Brings both schemas up to date. Raises MigrationError and DatabaseUnavailable.
     """
     await asyncio.to_thread(migrate, conninfo, "tandem.ledger.storage:migrations", "ledger")
-    await asyncio.to_thread(migrate_jobs, conninfo)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(conninfo))
-        sender = await stack.enter_async_context(open_sender(reach))
+        sender = await stack.enter_async_context(open_sender(reach, 2 * WEBHOOK_CONCURRENCY))
         deliverer = Deliverer(store, box, sender, now_us, random.random)
+
+        async def due() -> Sequence[str]:
+            try:
+                found = await store.webhooks.due(now_us(), MAX_WEBHOOKS_DUE)
+            except StorageError as error:
+                raise DatabaseUnavailable(str(error)) from error
+            return [json.dumps([one.ledger_id, one.name]) for one in found]
 
         async def deliver(job: str) -> None:
             ledger_id, name = json.loads(job)
             await deliverer.deliver(ledger_id, name)
 
-        jobs = await stack.enter_async_context(open_jobs(conninfo, QUEUE, deliver))
-        tasks = [
-            asyncio.create_task(jobs.run(WEBHOOK_CONCURRENCY), name="webhook worker"),
-            asyncio.create_task(_dispatch(store, jobs, now_us), name="webhook dispatcher"),
-        ]
-        try:
-            yield
-        finally:
-            for task in reversed(tasks):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-
-async def _dispatch(store: LedgerStore, jobs: JobRunner, now_us: Callable[[], int]) -> None:
-    while True:
-        try:
-            await jobs.free_stalled()
-            for due in await store.webhooks.due(now_us(), MAX_WEBHOOKS_DUE):
-                await jobs.defer(json.dumps([due.ledger_id, due.name]))
-        except (StorageError, DatabaseUnavailable) as error:
-            _log.warning("webhooks that are due cannot be read: %s", error)
-        await asyncio.sleep(WEBHOOK_POLL_MS / 1000)
+        await stack.enter_async_context(
+            working_off(
+                conninfo,
+                QUEUE,
+                due,
+                deliver,
+                concurrency=WEBHOOK_CONCURRENCY,
+                poll_s=WEBHOOK_POLL_MS / 1000,
+            )
+        )
+        yield

@@ -9,13 +9,9 @@ from typing import NamedTuple, Protocol
 
 import httpx2
 
-from tandem.ledger.core.limits import (
-    MAX_WEBHOOK_ANSWER_BYTES,
-    WEBHOOK_CONCURRENCY,
-    WEBHOOK_TIMEOUT_MS,
-)
-from tandem.ledger.webhooks.addresses import AddressForbidden, NameUnknown, resolve
 from tandem.platform.config import WebhookReach as Reach
+from tandem.platform.limits import WEBHOOK_ANSWER_BYTES_MAX, WEBHOOK_TIMEOUT_MS
+from tandem.platform.webhooks.addresses import AddressForbidden, NameUnknown, resolve
 from tandem.resilience.hints import retry_after_s
 
 _GONE = 410
@@ -81,7 +77,7 @@ async def _read_some(answer: httpx2.Response) -> None:
     read = 0
     async for chunk in answer.aiter_raw():
         read += len(chunk)
-        if read > MAX_WEBHOOK_ANSWER_BYTES:
+        if read > WEBHOOK_ANSWER_BYTES_MAX:
             return
 
 
@@ -96,11 +92,11 @@ def _outcome(answer: httpx2.Response) -> Outcome:
 
 
 @asynccontextmanager
-async def open_sender(reach: Reach) -> AsyncIterator[HttpSender]:
+async def open_sender(reach: Reach, connections_max: int) -> AsyncIterator[HttpSender]:
     """Open a sender; its connections end with it."""
     async with httpx2.AsyncClient(
         timeout=WEBHOOK_TIMEOUT_MS / 1000,
-        limits=httpx2.Limits(max_connections=2 * WEBHOOK_CONCURRENCY),
+        limits=httpx2.Limits(max_connections=connections_max),
         follow_redirects=False,  # a redirect could lead to where the URL may not
         trust_env=False,
     ) as http:

@@ -12,18 +12,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from tandem.ledger.core.limits import (
-    MAX_WEBHOOK_SECRET_BYTES,
-    MIN_WEBHOOK_SECRET_BYTES,
+from tandem.platform.limits import (
+    WEBHOOK_SECRET_BYTES_MAX,
+    WEBHOOK_SECRET_BYTES_MIN,
     WEBHOOK_TOLERANCE_S,
 )
-from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 
 ID_HEADER: Final = "webhook-id"
 TIMESTAMP_HEADER: Final = "webhook-timestamp"
 SIGNATURE_HEADER: Final = "webhook-signature"
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the mark of a secret, not one
 _VERSION: Final = "v1,"
+
+
+class SecretMalformed(ValueError):  # noqa: N818 - it names what happened
+    """The text is no secret to sign with."""
 
 
 class WebhookInvalid(Exception):  # noqa: N818 - it names what happened
@@ -36,19 +39,18 @@ def write_secret(key: bytes) -> str:
 
 
 def read_secret(secret: object) -> bytes:
-    """Read a secret: `whsec_` and 24 to 64 bytes in base64. Raises `Refused`."""
+    """Read a secret: `whsec_` and 24 to 64 bytes in base64. Raises SecretMalformed."""
     if isinstance(secret, str) and secret.startswith(SECRET_PREFIX):
         try:
             key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
         except (ValueError, binascii.Error):
             key = b""
-        if MIN_WEBHOOK_SECRET_BYTES <= len(key) <= MAX_WEBHOOK_SECRET_BYTES:
+        if WEBHOOK_SECRET_BYTES_MIN <= len(key) <= WEBHOOK_SECRET_BYTES_MAX:
             return key
-    detail = (
-        f"a secret is {SECRET_PREFIX} and {MIN_WEBHOOK_SECRET_BYTES} to "
-        f"{MAX_WEBHOOK_SECRET_BYTES} bytes in base64"
+    raise SecretMalformed(
+        f"a secret is {SECRET_PREFIX} and {WEBHOOK_SECRET_BYTES_MIN} to "
+        f"{WEBHOOK_SECRET_BYTES_MAX} bytes in base64"
     )
-    raise Refused(Refusal(RefusalCode.MALFORMED, detail, "secret"))
 
 
 def sign(keys: Sequence[bytes], message_id: str, sent_at_s: int, body: bytes) -> dict[str, str]:
@@ -72,8 +74,8 @@ def verify_webhook(
 ) -> str:
     """Check a message that was received; give its id, which is the same whenever it is repeated.
 
-    `body` is the bytes as they came. `secrets` are all that are live. Raises `WebhookInvalid`, and
-    `Refused` where a secret is none. Comparing takes the same time whatever is wrong.
+    `body` is the bytes as they came. `secrets` are all that are live. Raises WebhookInvalid, and
+    SecretMalformed where a secret is none. Comparing takes the same time whatever is wrong.
     """
     held = {name.lower(): value for name, value in headers.items()}
     message_id, sent_at = held.get(ID_HEADER, ""), held.get(TIMESTAMP_HEADER, "")

@@ -10,15 +10,18 @@ import socket
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from tandem.ledger.core.limits import MAX_WEBHOOK_URL_CHARS
-from tandem.ledger.core.refusals import Refusal, RefusalCode, Refused
 from tandem.platform.config import WebhookReach as Reach
+from tandem.platform.limits import WEBHOOK_URL_CHARS_MAX
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORTS: Final = {"http": 80, "https": 443}
 # Translators of IPv6 to IPv4 (RFC 6052): the last 32 bits are an address of the other kind.
 _NAT64: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+
+
+class UrlMalformed(ValueError):  # noqa: N818 - it names what happened
+    """The text is no URL that a webhook can be sent to."""
 
 
 class AddressForbidden(Exception):  # noqa: N818 - it names what happened
@@ -30,16 +33,15 @@ class NameUnknown(Exception):  # noqa: N818 - it names what happened
 
 
 def check_url(url: object) -> str:
-    """Check the shape of a webhook's URL; raises `Refused`. Where it leads is checked when used."""
-    if isinstance(url, str) and len(url) <= MAX_WEBHOOK_URL_CHARS and url.isascii():
+    """Check a webhook's URL; raises UrlMalformed. Where it leads is checked when it is used."""
+    if isinstance(url, str) and len(url) <= WEBHOOK_URL_CHARS_MAX and url.isascii():
         parts = _split(url)
         if parts is not None and url.isprintable() and " " not in url:
             return url
-    detail = (
+    raise UrlMalformed(
         "a webhook's URL is http or https, without user, password and fragment, in at most "
-        f"{MAX_WEBHOOK_URL_CHARS} ASCII characters"
+        f"{WEBHOOK_URL_CHARS_MAX} ASCII characters"
     )
-    raise Refused(Refusal(RefusalCode.MALFORMED, detail, "url"))
 
 
 def _split(url: str) -> SplitResult | None:

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.ledger.api import Refused
-from tandem.ledger.webhooks import WebhookInvalid, verify_webhook
-from tandem.ledger.webhooks.addresses import (
+from tandem.platform.config import WebhookReach
+from tandem.platform.webhooks import WebhookInvalid, verify_webhook
+from tandem.platform.webhooks.addresses import (
     AddressForbidden,
     NameUnknown,
+    UrlMalformed,
     allowed,
     check_url,
     resolve,
 )
-from tandem.ledger.webhooks.sealing import SealBroken, SecretBox, key_of_directory, read_key
-from tandem.ledger.webhooks.signing import read_secret, sign, write_secret
-from tandem.platform.config import WebhookReach
+from tandem.platform.webhooks.sealing import SealBroken, SecretBox, key_of_directory, read_key
+from tandem.platform.webhooks.signing import SecretMalformed, read_secret, sign, write_secret
 
 # The vector that the specification's libraries are tested with.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - published with the vector
@@ -100,7 +100,7 @@ def test_an_old_message_is_invalid(late_s: int, valid: bool) -> None:
 )
 def test_odd_secrets_are_refused(secret: object) -> None:
     """A prefix and 24 to 64 bytes in base64."""
-    with pytest.raises(Refused):
+    with pytest.raises(SecretMalformed):
         read_secret(secret)
 
 
@@ -178,5 +178,5 @@ async def test_a_name_that_leads_nowhere_says_so() -> None:
 )  # fmt: skip
 def test_odd_urls_are_refused(url: object) -> None:
     """Http or https and a host, no user, no fragment, bounded."""
-    with pytest.raises(Refused):
+    with pytest.raises(UrlMalformed):
         check_url(url)
