@@ -73,3 +73,8 @@ JOB_HEARTBEAT_S: Final = 1.0
 JOB_STALLED_S: Final = 5.0
 JOB_STOP_TIMEOUT_S: Final = 15.0
 JOB_RESTART_PAUSE_S: Final = 1.0
+
+# Rate limits that processes share: for how long a process may keep a slice of credits, and how
+# much of the burst all processes' slices are together.
+RATE_LEASE_S: Final = 0.25
+RATE_SLICE_SHARE: Final = 0.5

@@ -17,6 +17,7 @@ class RejectReason(StrEnum):
     TENANT_SHARE = "tenant_share"
     HOLD_OFF = "hold_off"
     THROTTLE = "throttle"
+    RATE_LIMIT = "rate_limit"
 
 
 class ResilienceError(Exception):
@@ -24,11 +25,15 @@ class ResilienceError(Exception):
 
 
 class Rejected(ResilienceError):  # noqa: N818 - a decision, named as one
-    """The call was not made; it says nothing about the other side's health."""
+    """The call was not made; it says nothing about the other side's health.
 
-    def __init__(self, reason: RejectReason) -> None:
+    `retry_after_s` is when it could be, where the layer knows.
+    """
+
+    def __init__(self, reason: RejectReason, retry_after_s: float | None = None) -> None:
         super().__init__(reason.value)
         self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class AttemptTimedOut(ResilienceError):  # noqa: N818 - an outcome, named as one

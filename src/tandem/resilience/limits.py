@@ -58,3 +58,8 @@ LIMITER_ROUND_TRIP_S_MIN: Final = 1e-6
 # Who gets the slots: a tenth for batch calls; to one tenant at most twice what is free.
 LIMITER_BATCH_SHARE: Final = 0.1
 LIMITER_TENANT_PER_FREE: Final = 2.0
+
+# Rate limits. A share of the burst that is a matter of floating point; the longest debt.
+RATE_SLACK: Final = 1e-9
+RATE_KEYS_MAX: Final = 4_096
+DEBT_S_MAX: Final = 3_600.0

@@ -2,6 +2,7 @@
 
 from tandem.resilience.layers.judged import Guarded, HeldOff, Judge, Throttled
 from tandem.resilience.layers.limited import Limited, Sized
+from tandem.resilience.layers.reserved import Reserved
 from tandem.resilience.layers.retry import NO_RETRY, Advice, Retry
 from tandem.resilience.layers.timing import AttemptTimeout, Observed
 
@@ -14,6 +15,7 @@ __all__ = [
     "Judge",
     "Limited",
     "Observed",
+    "Reserved",
     "Retry",
     "Sized",
     "Throttled",

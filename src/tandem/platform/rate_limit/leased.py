@@ -1,0 +1,146 @@
+"""A slice of a shared rate limit, held by a process, so that not every call is a round trip.
+
+What is leased now is spent a while later, so on the other side a window sees the credits of a
+slightly longer window here. The plan in the database is therefore given a burst that is smaller by
+what flows in during a lease; with it the whole keeps to its plan, whatever the processes do.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tandem.platform.database import Pool
+from tandem.platform.errors import DatabaseUnavailable
+from tandem.platform.limits import RATE_LEASE_S, RATE_SLICE_SHARE
+from tandem.platform.rate_limit.shared import SharedRateLimit
+from tandem.resilience.deadline import Clock
+from tandem.resilience.errors import Rejected, RejectReason
+from tandem.resilience.gcra import Denied, LocalRateLimit, Plan, Reservation, check_cost
+from tandem.resilience.limits import RATE_KEYS_MAX
+
+
+@dataclass(slots=True)
+class _Lease:
+    """Credits of a key that this process holds, and those it has to give back."""
+
+    left: float = 0.0
+    until_s: float = 0.0
+    back: float = 0.0
+    wanted: float = 0.0
+    denied_until_s: float = 0.0
+    denied_cost: float = 0.0
+    refill: asyncio.Task[float | Denied] | None = None
+
+
+class LeasedRateLimit:
+    """Credits of a plan, by key, taken from the database by the slice.
+
+    `processes` is how many share the plan: while the database is away each keeps to its part by
+    itself. Give `clock` monotonic seconds; `now_s` as for `SharedRateLimit`.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        plan: Plan,
+        clock: Clock,
+        *,
+        processes: int,
+        lease_s: float = RATE_LEASE_S,
+        now_s: Callable[[], float] | None = None,
+    ) -> None:
+        lent = lease_s / plan.credit_s
+        if lent >= plan.burst:
+            raise ValueError("a plan whose burst flows in during one lease cannot be leased")
+        self._shared = SharedRateLimit(pool, replace(plan, burst=plan.burst - lent), now_s)
+        self._alone = LocalRateLimit(
+            Plan(plan.credits / processes, plan.per_s, plan.burst / processes), clock
+        )
+        self._slice = max(self._shared.plan.burst * RATE_SLICE_SHARE / processes, 0.0)
+        self._clock = clock
+        self._lease_s = lease_s
+        self._leases: dict[str, _Lease] = {}
+
+    async def reserve(self, key: str, cost: float) -> Reservation | Denied:
+        """Take credits, from the lease where it has them; raises ValueError for what is no cost."""
+        check_cost(cost)
+        lease = self._leases.get(key)
+        if lease is None:
+            if len(self._leases) >= RATE_KEYS_MAX:
+                raise Rejected(RejectReason.RATE_LIMIT)
+            lease = self._leases[key] = _Lease()
+        lease.wanted += cost
+        try:
+            return await self._reserve(key, lease, cost)
+        except DatabaseUnavailable:
+            return await self._alone.reserve(key, cost)
+        finally:
+            lease.wanted -= cost
+
+    async def settle(self, reservation: Reservation, cost_actual: float) -> None:
+        """Put right what a call really cost: at once where it was more, else with the next slice.
+
+        Credits that came back are another's to take, so they do not prolong this lease.
+        """
+        excess = cost_actual - reservation.credits
+        lease = self._leases[reservation.key]
+        if not math.isfinite(excess):
+            return
+        if excess <= 0:
+            lease.back -= excess
+            return
+        try:
+            await self._shared.settle(reservation, cost_actual)
+        except DatabaseUnavailable:
+            # Nobody shares a debt while the database is away; the next slice brings it.
+            lease.back -= excess
+
+    async def close(self) -> None:
+        """Give back what is left; raises DatabaseUnavailable."""
+        for key, lease in self._leases.items():
+            if lease.refill is not None:
+                await lease.refill
+            back, lease.left, lease.back = lease.left + lease.back, 0.0, 0.0
+            await self._shared.settle(Reservation(key, back), 0.0)
+
+    async def _reserve(self, key: str, lease: _Lease, cost: float) -> Reservation | Denied:
+        while not self._spend(lease, cost):
+            now_s = self._clock()
+            if now_s < lease.denied_until_s and cost >= lease.denied_cost:
+                return Denied(lease.denied_until_s - now_s)
+            if lease.refill is None:
+                # A task of its own: a caller that gives up must not lose what is being granted.
+                lease.refill = asyncio.create_task(self._refill(key, lease, cost))
+            granted = await asyncio.shield(lease.refill)
+            if isinstance(granted, Denied):
+                return granted
+        return Reservation(key, cost)
+
+    def _spend(self, lease: _Lease, cost: float) -> bool:
+        if self._clock() >= lease.until_s:
+            lease.back += lease.left
+            lease.left = 0.0
+        if cost > lease.left:
+            return False
+        lease.left -= cost
+        return True
+
+    async def _refill(self, key: str, lease: _Lease, cost: float) -> float | Denied:
+        """Take a slice, or what is wanted if that is more, with at least one caller's cost."""
+        begun_s, back = self._clock(), lease.back
+        lacking = cost - lease.left
+        try:
+            wish = max(self._slice, lease.wanted - lease.left, lacking)
+            granted = await self._shared.take(key, lacking, wish, back)
+        finally:
+            lease.refill = None
+        if isinstance(granted, Denied):
+            lease.denied_until_s = self._clock() + granted.retry_after_s
+            lease.denied_cost = cost
+            return granted
+        lease.back -= back
+        lease.left += granted
+        # From before the question: the database granted it later, so it is spent in its time.
+        lease.until_s = begun_s + self._lease_s
+        return granted

@@ -1,0 +1,1 @@
+"""The schema of the shared rate limits, step by step."""

@@ -1,0 +1,43 @@
+"""A process that takes credits of a shared rate limit as fast as it gets them.
+
+`python -m tests.support.hammer <database> <plan as JSON> <until, unix seconds>` prints as JSON at
+which moments it was granted one.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+from tandem.platform.database import open_pool
+from tandem.platform.rate_limit import ROLE, LeasedRateLimit
+from tandem.resilience.gcra import Denied, Plan, Reservation
+
+PROCESSES = 4
+CALLERS = 8
+LEASE_S = 0.05
+
+
+async def hammer(database: str, plan: Plan, until_s: float) -> list[float]:
+    """Take credits until a moment; returns when each was taken."""
+    granted_s: list[float] = []
+    pool = await open_pool(database, role=ROLE, min_size=1, max_size=1, name="hammer")
+    async with pool:
+        limit = LeasedRateLimit(pool, plan, time.monotonic, processes=PROCESSES, lease_s=LEASE_S)
+
+        async def call() -> None:
+            while time.time() < until_s:
+                match await limit.reserve("plan", 1.0):
+                    case Reservation():
+                        granted_s.append(time.time())
+                    case Denied(retry_after_s=wait_s):
+                        await asyncio.sleep(wait_s)
+
+        await asyncio.gather(*(call() for _ in range(CALLERS)))
+        await limit.close()
+    return granted_s
+
+
+if __name__ == "__main__":
+    chosen = Plan(**json.loads(sys.argv[2]))
+    print(json.dumps(asyncio.run(hammer(sys.argv[1], chosen, float(sys.argv[3])))))  # noqa: T201 - its answer
