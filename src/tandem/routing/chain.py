@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tandem.resilience.caller import CALLER, Caller
 from tandem.resilience.deadline import Deadline
 from tandem.routing import limits
-from tandem.routing.context import Caller
 from tandem.routing.domain.errors import FallOver, NoneAnswered, RoutingError
 from tandem.routing.domain.request import Request
 from tandem.routing.providers.port import Answered
@@ -40,7 +40,7 @@ class Chain:
         """All of them."""
         return tuple(self._upstreams.values())
 
-    async def ask(self, request: Request, caller: Caller, deadline: Deadline) -> Given:
+    async def ask(self, request: Request, deadline: Deadline) -> Given:
         """Return the first answer.
 
         Raises:
@@ -49,7 +49,7 @@ class Chain:
         """
         refused: RoutingError | None = None
         failed: RoutingError | None = None
-        chosen = self._chosen(request, caller)
+        chosen = self._chosen(request)
         for index, upstream in enumerate(chosen):
             if refused is not None and not upstream.covers_more:
                 continue
@@ -68,8 +68,8 @@ class Chain:
             raise refused
         raise NoneAnswered("no provider answered") from failed
 
-    def _chosen(self, request: Request, caller: Caller) -> list[Upstream]:
-        names = self._order(request, caller)
+    def _chosen(self, request: Request) -> list[Upstream]:
+        names = self._order(request, CALLER.get())
         known = [self._upstreams[name] for name in names if name in self._upstreams]
         return [one for one in known if one.provider.capabilities.lacking(request) is None]
 

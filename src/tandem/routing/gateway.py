@@ -9,6 +9,7 @@ answers and nothing can be estimated for, end in an error.
 import asyncio
 from typing import Any, overload
 
+from tandem.resilience.caller import CALLER, Caller, Partition
 from tandem.resilience.deadline import Clock, Deadline
 from tandem.resilience.single_flight import SingleFlight
 from tandem.routing import limits
@@ -16,7 +17,6 @@ from tandem.routing.cache.answers import AnswerCache, Found, Spans
 from tandem.routing.cache.kept import Kept, KeptAnswer, KeptRefusal
 from tandem.routing.cache.lifetime import Age
 from tandem.routing.chain import Chain, Given
-from tandem.routing.context import OURSELVES, Caller, Priority
 from tandem.routing.domain.answers import (
     DomainAnswer,
     Elevations,
@@ -69,30 +69,20 @@ class RoutingGateway:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     @overload
-    async def ask(
-        self, request: RouteRequest, deadline: Deadline, caller: Caller = OURSELVES
-    ) -> Result[Routes]: ...
+    async def ask(self, request: RouteRequest, deadline: Deadline) -> Result[Routes]: ...
     @overload
-    async def ask(
-        self, request: MatrixRequest, deadline: Deadline, caller: Caller = OURSELVES
-    ) -> Result[Matrix]: ...
+    async def ask(self, request: MatrixRequest, deadline: Deadline) -> Result[Matrix]: ...
     @overload
-    async def ask(
-        self, request: IsochroneRequest, deadline: Deadline, caller: Caller = OURSELVES
-    ) -> Result[Isochrone]: ...
+    async def ask(self, request: IsochroneRequest, deadline: Deadline) -> Result[Isochrone]: ...
     @overload
-    async def ask(
-        self, request: SnapRequest, deadline: Deadline, caller: Caller = OURSELVES
-    ) -> Result[Snapped]: ...
+    async def ask(self, request: SnapRequest, deadline: Deadline) -> Result[Snapped]: ...
     @overload
-    async def ask(
-        self, request: ElevationRequest, deadline: Deadline, caller: Caller = OURSELVES
-    ) -> Result[Elevations]: ...
+    async def ask(self, request: ElevationRequest, deadline: Deadline) -> Result[Elevations]: ...
 
-    async def ask(
-        self, request: Request, deadline: Deadline, caller: Caller = OURSELVES
-    ) -> Result[Any]:
+    async def ask(self, request: Request, deadline: Deadline) -> Result[Any]:
         """Return an answer before the deadline, degraded if need be.
+
+        For whom it is made is the context's `CALLER`.
 
         Raises:
             Refusal: There is no such answer, or the request makes no sense to a provider.
@@ -100,7 +90,7 @@ class RoutingGateway:
             DeadlineExceeded: The deadline had passed before anything was done.
         """
         try:
-            result = await self._answer(request, deadline, caller)
+            result = await self._answer(request, deadline)
         except RoutingError as error:
             self._metrics.refusals.labels(error.code).inc()
             raise
@@ -112,9 +102,7 @@ class RoutingGateway:
         """Forget what was answered about an area; return how many shared entries that were."""
         return await self._cache.purge(area)
 
-    async def _answer(
-        self, request: Request, deadline: Deadline, caller: Caller
-    ) -> Result[DomainAnswer]:
+    async def _answer(self, request: Request, deadline: Deadline) -> Result[DomainAnswer]:
         if deadline.expired():
             raise DeadlineExceeded("the deadline had passed before the request came")
         key = request.key()
@@ -126,14 +114,12 @@ class RoutingGateway:
             return _from_cache(usable)
         try:
             async with deadline.sooner_ms(_patience_ms(deadline)).scope():
-                return await self._flights.run(
-                    key, lambda: self._live(request, key, caller, deadline)
-                )
+                return await self._flights.run(key, lambda: self._live(request, key, deadline))
         except (NoneAnswered, TimeoutError) as error:
             return self._last_resort(request, found, error)
 
     async def _live(
-        self, request: Request, key: RequestKey, caller: Caller, deadline: Deadline
+        self, request: Request, key: RequestKey, deadline: Deadline
     ) -> Result[DomainAnswer]:
         """Ask the providers, or let another process ask and take what it kept."""
         leased = await self._lease(key, deadline)
@@ -141,7 +127,7 @@ class RoutingGateway:
             return leased
         purges_seen = self._cache.purges_seen
         try:
-            given = await self._chain.ask(request, caller, deadline)
+            given = await self._chain.ask(request, deadline)
             return self._keep(request, key, given, purges_seen)
         except Refusal as refusal:
             self._keep_refusal(request, key, refusal, purges_seen)
@@ -210,10 +196,10 @@ class RoutingGateway:
         task.add_done_callback(lambda _task: self._refreshes.pop(key, None))
 
     async def _refreshed(self, request: Request, key: RequestKey) -> None:
-        caller = Caller(priority=Priority.BATCH)
+        CALLER.set(Caller(Partition.BATCH))
         deadline = Deadline.after_ms(limits.REFRESH_TIMEOUT_MS, self._clock)
         try:
-            await self._flights.run(key, lambda: self._live(request, key, caller, deadline))
+            await self._flights.run(key, lambda: self._live(request, key, deadline))
         except RoutingError as error:
             self._metrics.refreshes.labels(error.code).inc()
         else:

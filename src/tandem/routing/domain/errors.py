@@ -267,7 +267,7 @@ class LocallyRejected(RoutingError):
 class NoneAnswered(RoutingError):
     """No provider answered, nothing is known of old, and nothing can be estimated."""
 
-    code = "unavailable"
+    code = "none_answered"
 
 
 class DeadlineExceeded(RoutingError):

@@ -32,7 +32,6 @@ class Measure(StrEnum):
     DISTANCE_M = "distance_m"
 
 
-_EVERYTHING: Final = frozenset(Include)
 _NO_WISHES: Final = Preferences()
 
 
@@ -54,7 +53,7 @@ class RouteRequest:
     preferences: Preferences = _NO_WISHES
     alternatives: int = 0
     departure_at: datetime | None = None
-    include: frozenset[Include] = _EVERYTHING
+    include: frozenset[Include] = frozenset()
 
     def __post_init__(self) -> None:
         if not limits.WAYPOINTS_MIN <= len(self.waypoints) <= limits.WAYPOINTS_MAX:
