@@ -1,8 +1,10 @@
 """What the layers raise themselves.
 
 ResilienceError
-├── Rejected           the call was not made
-└── AttemptTimedOut    the attempt took longer than it was given
+├── Rejected            the call was not made
+├── AttemptTimedOut     the attempt took longer than it was given
+├── DeadlineExceeded    the whole call did
+└── WorkCancelled       work that others waited for was cancelled from within
 """
 
 from enum import StrEnum
@@ -42,3 +44,17 @@ class AttemptTimedOut(ResilienceError):  # noqa: N818 - an outcome, named as one
     def __init__(self, given_s: float) -> None:
         super().__init__("the attempt took too long")
         self.given_s = given_s
+
+
+class DeadlineExceeded(ResilienceError):  # noqa: N818 - an outcome, named as one
+    """The whole call took longer than its caller had."""
+
+    def __init__(self) -> None:
+        super().__init__("the call did not end by its deadline")
+
+
+class WorkCancelled(ResilienceError):  # noqa: N818 - an outcome, named as one
+    """Work that others waited for was cancelled, by none of them."""
+
+    def __init__(self) -> None:
+        super().__init__("the work was cancelled")

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
 from typing import Protocol
 
 from tandem.resilience.deadline import Deadline
@@ -10,8 +12,33 @@ type Call[T] = Callable[[Deadline], Awaitable[T]]
 """Something asynchronous that is told until when its result is wanted."""
 
 
+class Place(IntEnum):
+    """Where a layer stands, the outermost first; each for what those inside it do.
+
+    Credits are reserved once for all attempts. What stands below `RETRY` is asked for every
+    attempt. The throttle and the breaker stand outside the limit, so that what they reject takes no
+    slot; the attempt's time begins when it has one.
+    """
+
+    DEADLINE = 1
+    SINGLE_FLIGHT = 2
+    QUOTA = 3
+    RETRY = 4
+    HEDGE = 5
+    HOLD_OFF = 6
+    THROTTLE = 7
+    BREAKER = 8
+    CONCURRENCY = 9
+    ATTEMPT_TIMEOUT = 10
+
+
 class Layer(Protocol):
     """Wraps a call: may refuse it, repeat it, give it less time, or only look."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where it stands; None for what only looks, and may stand anywhere."""
+        ...
 
     async def run[T](self, call: Call[T], deadline: Deadline) -> T:
         """Make the call, or not."""
@@ -20,9 +47,19 @@ class Layer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The layers of one kind of call; itself a layer."""
+    """The layers of one kind of call; raises ValueError for layers in any other order."""
 
     layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        places = [place for place in (layer.place for layer in self.layers) if place is not None]
+        if any(outer >= inner for outer, inner in pairwise(places)):
+            names = ", ".join(place.name.lower() for place in places)
+            raise ValueError(f"layers stand in the order of their places, not {names}")
+
+    def names(self) -> tuple[str, ...]:
+        """Return the kind of each layer, the outermost first."""
+        return tuple(type(layer).__name__ for layer in self.layers)
 
     async def run[T](self, call: Call[T], deadline: Deadline) -> T:
         """Make the call through all layers."""

@@ -8,11 +8,11 @@ waiter gets an error of its own, as one that is raised in many tasks gathers all
 """
 
 import asyncio
-import copy
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from tandem.resilience.errors import WorkCancelled
 from tandem.resilience.limits import FLIGHTS_MAX
 
 
@@ -47,6 +47,10 @@ class SingleFlight[K: Hashable, V]:
             return await asyncio.shield(flight.task)
         except Exception as error:  # noqa: BLE001 - every caller gets one
             raise _own(error) from error.__cause__
+        except asyncio.CancelledError:
+            if flight.task.cancelled() and not _is_being_cancelled():
+                raise WorkCancelled from None
+            raise
         finally:
             flight.waiters -= 1
             if flight.waiters == 0 and not flight.task.done():
@@ -65,9 +69,18 @@ class SingleFlight[K: Hashable, V]:
 
 
 def _own[E: Exception](error: E) -> E:
-    """Return an equal error without the tracebacks of others."""
+    """Return an equal error without the tracebacks of others.
+
+    Its `__init__` is not called: it may take other arguments than it passed on.
+    """
     try:
-        twin = copy.copy(error)
+        twin = type(error).__new__(type(error), *error.args)
+        twin.__dict__.update(error.__dict__)
     except Exception:  # noqa: BLE001 - an error that cannot be copied is raised as it is
         return error
-    return twin.with_traceback(None)
+    return twin
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -224,6 +224,8 @@ async def test_observer_sees_each_end() -> None:
 class _Tracer:
     """A layer that writes down when it is entered."""
 
+    place = None
+
     def __init__(self, name: str, trace: list[str]) -> None:
         self.name, self.trace = name, trace
 

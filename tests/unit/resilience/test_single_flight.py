@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from anyio.lowlevel import checkpoint
 
+from tandem.resilience.errors import WorkCancelled
 from tandem.resilience.single_flight import SingleFlight
 
 pytestmark = pytest.mark.anyio
@@ -112,3 +113,37 @@ async def test_ten_thousand_cancelled_callers_leave_nothing_behind() -> None:
     while len(asyncio.all_tasks()) > before:
         await checkpoint()
     assert (len(flights), work.cancelled) == (0, 100)
+
+
+class _Particular(Exception):  # noqa: N818 - a test's own word
+    """An error whose arguments are not those of its `__init__`."""
+
+    def __init__(self, *, detail: str) -> None:
+        super().__init__("particular")
+        self.detail = detail
+
+
+async def test_errors_of_any_make_are_copied() -> None:
+    """With their attributes and cause, and without calling what would want other arguments."""
+    error = _Particular(detail="why")
+    error.__cause__ = OSError("below")
+    flights, work = SingleFlight[str, int](), _Work(error)
+    tasks = await _begun(2, flights, work)
+    work.go.set()
+    first, second = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(first, _Particular)
+    assert isinstance(second, _Particular)
+    assert first is not second
+    assert (first.detail, str(first), str(first.__cause__)) == ("why", "particular", "below")
+
+
+async def test_work_that_cancels_itself_cancels_no_caller() -> None:
+    """Its callers were not cancelled, so they are told an error."""
+    flights = SingleFlight[str, int]()
+
+    async def work() -> int:
+        raise asyncio.CancelledError
+
+    with pytest.raises(WorkCancelled):
+        await flights.run("key", work)
+    assert len(flights) == 0

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tandem.resilience.breaker import CircuitBreaker
 from tandem.resilience.deadline import Clock, Deadline
 from tandem.resilience.hold_off import HoldOff
 from tandem.resilience.outcome import Outcome
-from tandem.resilience.pipeline import Call
+from tandem.resilience.pipeline import Call, Place
 from tandem.resilience.throttle import AdaptiveThrottle
 
 type Judge = Callable[[Exception], Outcome]
@@ -18,6 +19,7 @@ type Judge = Callable[[Exception], Outcome]
 class Throttled:
     """Makes no call with the throttle's probability, and tells it the outcome of those it makes."""
 
+    place: ClassVar[Place] = Place.THROTTLE
     throttle: AdaptiveThrottle
     judge: Judge
     clock: Clock
@@ -41,6 +43,7 @@ class Throttled:
 class Guarded:
     """Asks a breaker first and tells it the outcome; whatever is no `Exception` is neutral."""
 
+    place: ClassVar[Place] = Place.BREAKER
     breaker: CircuitBreaker
     judge: Judge
     clock: Clock
@@ -64,6 +67,7 @@ class Guarded:
 class HeldOff:
     """Makes no call while the other side wants none; `wish_s` reads that wish from an error."""
 
+    place: ClassVar[Place] = Place.HOLD_OFF
     hold_off: HoldOff
     wish_s: Callable[[Exception], float | None]
     clock: Clock

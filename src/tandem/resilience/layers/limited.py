@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tandem.resilience.caller import CALLER, Caller
 from tandem.resilience.concurrency import ConcurrencyLimit
@@ -9,13 +10,14 @@ from tandem.resilience.deadline import Clock, Deadline
 from tandem.resilience.layers.judged import Judge
 from tandem.resilience.limiter import GradientLimiter
 from tandem.resilience.outcome import Outcome
-from tandem.resilience.pipeline import Call
+from tandem.resilience.pipeline import Call, Place
 
 
 @dataclass(frozen=True, slots=True)
 class Limited:
     """Makes no call where too many are in flight."""
 
+    place: ClassVar[Place] = Place.CONCURRENCY
     limit: ConcurrencyLimit
 
     async def run[T](self, call: Call[T], deadline: Deadline) -> T:
@@ -31,6 +33,7 @@ class Limited:
 class Sized:
     """Makes no call where the limiter has no slot for its caller, and tells it how calls end."""
 
+    place: ClassVar[Place] = Place.CONCURRENCY
     limiter: GradientLimiter
     judge: Judge
     clock: Clock

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tandem.resilience.deadline import Deadline
 from tandem.resilience.errors import Rejected, RejectReason
 from tandem.resilience.gcra import Denied, RateLimit, Reservation
-from tandem.resilience.pipeline import Call
+from tandem.resilience.pipeline import Call, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Reserved:
     that was rejected further in cost nothing.
     """
 
+    place: ClassVar[Place] = Place.QUOTA
     limit: RateLimit
     key: str
     cost: Callable[[], float]

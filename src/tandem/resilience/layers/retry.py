@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from tandem.resilience.backoff import Chance, full_jitter_s
 from tandem.resilience.budget import RetryBudget
 from tandem.resilience.deadline import Deadline
-from tandem.resilience.pipeline import Call
+from tandem.resilience.pipeline import Call, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Retry:
     `attempt_s_min` is the time without which another attempt is not worth making.
     """
 
+    place: ClassVar[Place] = Place.RETRY
     advise: Callable[[Exception], Advice]
     budget: RetryBudget
     chance: Chance

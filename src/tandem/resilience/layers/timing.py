@@ -1,17 +1,37 @@
-"""Layers of one attempt: its time, and who looks on."""
+"""Layers that keep the time: of the whole call and of an attempt; and who looks on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tandem.resilience.deadline import Clock, Deadline
-from tandem.resilience.errors import AttemptTimedOut
-from tandem.resilience.pipeline import Call
+from tandem.resilience.errors import AttemptTimedOut, DeadlineExceeded
+from tandem.resilience.pipeline import Call, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """Ends the whole call at its deadline, whatever it is doing; raises DeadlineExceeded."""
+
+    place: ClassVar[Place] = Place.DEADLINE
+
+    async def run[T](self, call: Call[T], deadline: Deadline) -> T:
+        """Make the call while there is time."""
+        scope = deadline.scope()
+        try:
+            async with scope:
+                return await call(deadline)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            raise DeadlineExceeded from error
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptTimeout:
     """Gives one attempt no more than its share of the time."""
 
+    place: ClassVar[Place] = Place.ATTEMPT_TIMEOUT
     timeout_ms: float
 
     async def run[T](self, call: Call[T], deadline: Deadline) -> T:
@@ -33,6 +53,7 @@ class AttemptTimeout:
 class Observed:
     """Tells an observer how each attempt ended: with None, or with what was raised."""
 
+    place: ClassVar[None] = None
     observe: Callable[[BaseException | None, float], None]
     clock: Clock
 
