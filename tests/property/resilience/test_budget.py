@@ -63,7 +63,7 @@ async def test_a_share_of_failures_costs_little(seed: int) -> None:
 
 
 async def test_single_failures_are_all_retried() -> None:
-    """The budget is no hindrance where it is not needed: at 5 % failing every call succeeds."""
+    """The budget is no hindrance where it is not needed: at 5 % failing none lacks a token."""
     chance = random.Random(4)
     made = await _attempts_of_each(_CALLS, lambda _number: chance.random() < 0.05)
     assert max(made) <= 3
