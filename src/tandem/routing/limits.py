@@ -33,6 +33,9 @@ KEEPALIVE_EXPIRY_S: Final = 15.0
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 ERROR_TEXT_CHARS_MAX: Final = 500
 
+# Own calls that one matrix may take where the engine refuses a whole one for one pair.
+MATRIX_CALLS_MAX: Final = 64
+
 # Concurrency towards one provider.
 PROVIDER_IN_FLIGHT_MAX: Final = 32
 
@@ -98,6 +101,11 @@ LENGTH_RATIO_MAX: Final = 1.25
 LENGTH_SLACK_M: Final = 100.0
 DISTANCE_M_MAX: Final = 2_000_000.0
 CLIMB_SLACK_M: Final = 100.0
+HEIGHT_M_MIN: Final = -500.0
+HEIGHT_M_MAX: Final = 9_000.0
+# A way is no shorter than the straight line but for what snapping moved, and rounding.
+DETOUR_RATIO_MIN: Final = 0.95
+POLYGONS_MAX: Final = 1_000
 CLIMB_PER_METRE_MAX: Final = 0.3
 
 # Heights that differ by less are the terrain's rounding, and no climb.

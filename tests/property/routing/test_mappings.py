@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.routing import REQUEST, compute_answer
 
+from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.errors import RoutingError
 from tandem.routing.domain.route import Route
 from tandem.routing.exchange import Answer
-from tandem.routing.providers import bikemap_v2_mapping, valhalla_mapping
+from tandem.routing.providers import bikemap_v2_mapping
 from tandem.routing.providers.guard import believed
+from tandem.routing.providers.valhalla import replies
 
 _NOW = datetime(2026, 11, 22, tzinfo=UTC)
 _STATUSES = st.integers(100, 599)
@@ -61,8 +63,10 @@ def _answer(status: int, media_type: str, body: bytes) -> Answer:
 def _read_both(answer: Answer) -> None:
     for read in (
         bikemap_v2_mapping.read,
-        valhalla_mapping.read_trip,
-        valhalla_mapping.read_heights,
+        replies.read_trips,
+        replies.read_matrix,
+        replies.read_elevations,
+        replies.read_heights,
     ):
         try:
             read(answer)
@@ -99,7 +103,7 @@ def test_a_true_answer_with_one_wrong_part(path: tuple[str | int, ...], wrong: A
     place[path[-1]] = wrong
     answer = _answer(200, "application/json", json.dumps(body).encode())
     try:
-        route = believed(bikemap_v2_mapping.read(answer), REQUEST)
+        routes = believed(Routes((bikemap_v2_mapping.read(answer),)), REQUEST)
     except RoutingError:
         return
-    assert isinstance(route, Route)
+    assert isinstance(routes.best, Route)

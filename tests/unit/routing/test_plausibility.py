@@ -6,7 +6,7 @@ import pytest
 from tests.support.routing import MARKET, REQUEST, STATION, between
 
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m
-from tandem.routing.domain.plausibility import find_fault
+from tandem.routing.domain.plausibility.routes import find_fault
 from tandem.routing.domain.request import RouteRequest
 from tandem.routing.domain.route import Leg, Route
 

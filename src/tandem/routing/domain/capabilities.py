@@ -32,6 +32,7 @@ class Capabilities:
     alternatives_max: int = 0
     waypoints_max: int = limits.WAYPOINTS_MAX
     matrix_cells_max: int = limits.MATRIX_CELLS_MAX
+    contours_max: int = limits.CONTOURS_MAX
     measures: frozenset[Measure] = frozenset(Measure)
     reverse_isochrones: bool = False
 
@@ -53,6 +54,8 @@ class Capabilities:
             return f"the provider has no isochrones by {request.measure.value}"
         if request.reverse and not self.reverse_isochrones:
             return "the provider has no isochrones towards a place"
+        if len(request.contours) > self.contours_max:
+            return f"the provider takes {self.contours_max} contours"
         return None
 
     def unheeded(self, request: RouteRequest) -> tuple[RouteWarning, ...]:

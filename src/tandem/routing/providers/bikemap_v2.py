@@ -66,7 +66,7 @@ class BikemapV2:
         if lacking is not None or not isinstance(request, RouteRequest):
             raise Unsupported(lacking or "the provider cannot do this")
         route = await self._route(request, deadline)
-        return Answered(Routes((route,)), UNKNOWN_USAGE)
+        return Answered(believed(Routes((route,)), request), UNKNOWN_USAGE)
 
     async def _route(self, request: RouteRequest, deadline: Deadline) -> Route:
         """Ask for one route; a token that is refused is renewed once."""
@@ -76,7 +76,7 @@ class BikemapV2:
         if answer.status == _UNAUTHORIZED:
             token = await self._tokens.token(deadline, refused=token)
             answer = await self._compute(content, token, deadline)
-        return believed(mapping.read(answer), request)
+        return mapping.read(answer)
 
     async def _compute(self, content: bytes, token: str, deadline: Deadline) -> Answer:
         return await self._exchange.post(

@@ -2,10 +2,30 @@
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tandem.routing.domain.answers import (
+    DomainAnswer,
+    Elevations,
+    Isochrone,
+    Matrix,
+    Routes,
+    Snapped,
+)
 from tandem.routing.domain.errors import BadPayload, GatewayHtml
-from tandem.routing.domain.plausibility import find_fault
-from tandem.routing.domain.request import RouteRequest
-from tandem.routing.domain.route import Route
+from tandem.routing.domain.plausibility.others import (
+    find_elevation_fault,
+    find_isochrone_fault,
+    find_matrix_fault,
+    find_snap_fault,
+)
+from tandem.routing.domain.plausibility.routes import find_fault
+from tandem.routing.domain.request import (
+    ElevationRequest,
+    IsochroneRequest,
+    MatrixRequest,
+    Request,
+    RouteRequest,
+    SnapRequest,
+)
 from tandem.routing.exchange import Answer
 
 
@@ -32,9 +52,26 @@ def parse[M: BaseModel](answer: Answer, model: type[M]) -> M:
         raise BadPayload(f"the answer is not as agreed: {where}: {first['type']}") from error
 
 
-def believed(route: Route, request: RouteRequest) -> Route:
-    """Return the route, or raise BadPayload where it cannot be true."""
-    fault = find_fault(route, request)
+def believed[A: DomainAnswer](answer: A, request: Request) -> A:
+    """Return the answer, or raise BadPayload where it cannot be true."""
+    fault = _fault(answer, request)
     if fault is not None:
-        raise BadPayload(f"the route cannot be true: {fault}")
-    return route
+        raise BadPayload(f"the answer cannot be true: {fault}")
+    return answer
+
+
+def _fault(answer: DomainAnswer, request: Request) -> str | None:
+    match answer, request:
+        case Routes(), RouteRequest():
+            faults = (find_fault(route, request) for route in answer.routes)
+            return next((fault for fault in faults if fault is not None), None)
+        case Matrix(), MatrixRequest():
+            return find_matrix_fault(answer, request)
+        case Isochrone(), IsochroneRequest():
+            return find_isochrone_fault(answer, request)
+        case Snapped(), SnapRequest():
+            return find_snap_fault(answer, request)
+        case Elevations(), ElevationRequest():
+            return find_elevation_fault(answer, request)
+        case _:
+            return "it answers another question"

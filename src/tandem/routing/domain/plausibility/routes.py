@@ -1,8 +1,4 @@
-"""Whether a route can be true: the mistakes that a schema does not see.
-
-Mixed-up latitude and longitude, a line of the wrong precision, kilometres for metres, milliseconds
-for seconds and spikes in the terrain all give numbers of the right type.
-"""
+"""Whether a route can be true."""
 
 from tandem.routing.domain.coordinate import great_circle_m, line_length_m
 from tandem.routing.domain.request import RouteRequest
@@ -12,6 +8,8 @@ from tandem.routing.limits import (
     CLIMB_SLACK_M,
     DISTANCE_M_MAX,
     END_OFFSET_M_MAX,
+    HEIGHT_M_MAX,
+    HEIGHT_M_MIN,
     LENGTH_RATIO_MAX,
     LENGTH_SLACK_M,
     SPEED_CHECK_DISTANCE_M_MIN,
@@ -32,6 +30,7 @@ def find_fault(route: Route, request: RouteRequest) -> str | None:
         or _length_fault(route)
         or _speed_fault(route)
         or _climb_fault(route)
+        or _details_fault(route)
     )
 
 
@@ -86,4 +85,17 @@ def _climb_fault(route: Route) -> str | None:
     climb_m_max = route.distance_m * CLIMB_PER_METRE_MAX + CLIMB_SLACK_M
     if not (0 <= route.ascent_m <= climb_m_max and 0 <= route.descent_m <= climb_m_max):
         return "no bicycle climbs like this"
+    return None
+
+
+def _details_fault(route: Route) -> str | None:
+    """Look at what comes along with the line: heights, steps and segments."""
+    last = len(route.geometry) - 1
+    if route.heights_m is not None and len(route.heights_m) != len(route.geometry):
+        return "there is not one height for each vertex"
+    if not all(HEIGHT_M_MIN <= height <= HEIGHT_M_MAX for height in route.heights_m or ()):
+        return "a height is out of bounds"
+    pieces = [step for leg in route.legs for step in leg.steps] + list(route.segments)
+    if any(not 0 <= piece.begin_index <= piece.end_index <= last for piece in pieces):
+        return "a step or a segment is not on the line"
     return None
