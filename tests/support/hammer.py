@@ -1,7 +1,7 @@
 """A process that takes credits of a shared rate limit as fast as it gets them.
 
-`python -m tests.support.hammer <database> <plan as JSON> <until, unix seconds>` prints as JSON at
-which moments it was granted one.
+`python -m tests.support.hammer <database> <plan as JSON>` says `ready`, is told on its input until
+when (unix seconds), and then prints as JSON at which moments it was granted one.
 """
 
 import asyncio
@@ -18,12 +18,14 @@ CALLERS = 8
 LEASE_S = 0.05
 
 
-async def hammer(database: str, plan: Plan, until_s: float) -> list[float]:
-    """Take credits until a moment; returns when each was taken."""
+async def hammer(database: str, plan: Plan) -> list[float]:
+    """Take credits until the moment that it is told; returns when each was taken."""
     granted_s: list[float] = []
     pool = await open_pool(database, role=ROLE, min_size=1, max_size=1, name="hammer")
     async with pool:
         limit = LeasedRateLimit(pool, plan, time.monotonic, processes=PROCESSES, lease_s=LEASE_S)
+        print("ready", flush=True)  # noqa: T201 - its answer
+        until_s = float(await asyncio.to_thread(sys.stdin.readline))
 
         async def call() -> None:
             while time.time() < until_s:
@@ -40,4 +42,4 @@ async def hammer(database: str, plan: Plan, until_s: float) -> list[float]:
 
 if __name__ == "__main__":
     chosen = Plan(**json.loads(sys.argv[2]))
-    print(json.dumps(asyncio.run(hammer(sys.argv[1], chosen, float(sys.argv[3])))))  # noqa: T201 - its answer
+    print(json.dumps(asyncio.run(hammer(sys.argv[1], chosen))))  # noqa: T201 - its answer

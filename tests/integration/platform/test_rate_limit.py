@@ -5,6 +5,7 @@ import json
 import random
 import sys
 import time
+from asyncio.subprocess import PIPE
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,7 @@ from tandem.resilience.gcra import Denied, LocalRateLimit, Plan, Reservation
 
 pytestmark = pytest.mark.anyio
 
+_OUTPUT_BYTES_MAX = 1024 * 1024
 _PLAN = Plan(credits=10, per_s=1.0, burst=20)
 
 
@@ -214,8 +216,14 @@ async def test_without_the_database_each_keeps_to_its_part(database_uri: str) ->
     limit = LeasedRateLimit(pool, _PLAN, clock, processes=4, lease_s=0.1)
     with pytest.raises(DatabaseUnavailable):
         await SharedRateLimit(pool, _PLAN).reserve("k", 1.0)
-    assert await _take_all(limit) == 5
+    reservation = await limit.reserve("k", 1.0)
+    assert isinstance(reservation, Reservation)
+    assert await _take_all(limit) == 4
     assert isinstance(await limit.reserve("k", 1.0), Denied)
+    # What comes back was its own: nothing that the database could be given.
+    await limit.settle(reservation, 0.0)
+    assert await _take_all(limit) == 1
+    await limit.close()
 
 
 async def test_a_plan_that_flows_in_during_a_lease_cannot_be_leased(pool: Pool) -> None:
@@ -228,19 +236,26 @@ async def test_four_processes_keep_one_plan(database_uri: str) -> None:
     """Real processes on the real clock: never more than the plan allows, and 95 % of it used."""
     await asyncio.to_thread(migrate_rate_limit, database_uri)
     plan = Plan(credits=300, per_s=1.0, burst=60)
-    start_s = time.time()
-    until_s = start_s + 4.0
-    arguments = [make_conninfo(database_uri), json.dumps(asdict(plan)), str(until_s)]
+    arguments = [
+        "-m",
+        "tests.support.hammer",
+        make_conninfo(database_uri),
+        json.dumps(asdict(plan)),
+    ]
     processes = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.support.hammer", *arguments, stdout=asyncio.subprocess.PIPE
+            sys.executable, *arguments, stdin=PIPE, stdout=PIPE, limit=_OUTPUT_BYTES_MAX
         )
         for _ in range(PROCESSES)
     ]
-    answers = await asyncio.gather(*(process.communicate() for process in processes))
+    for process in processes:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+    until_s = f"{time.time() + 3.0}\n".encode()
+    answers = await asyncio.gather(*(process.communicate(until_s) for process in processes))
     assert [process.returncode for process in processes] == [0] * PROCESSES
     each = [json.loads(output) for output, _ in answers]
-    assert all(each)
+    assert sum(map(bool, each)) >= 2
     granted_s = sorted(moment_s for moments in each for moment_s in moments)
     lasted_s = granted_s[-1] - granted_s[0]
     assert len(granted_s) <= plan.burst + plan.credits * lasted_s

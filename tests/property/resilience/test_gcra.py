@@ -92,6 +92,18 @@ def test_a_quota_is_kept_in_any_window() -> None:
             assert 94 <= seen <= 100
 
 
+def test_whole_costs_use_the_whole_quota() -> None:
+    """Calls of one credit each, one at a time: ten of ten in any second."""
+    plan, clock = Plan.within(quota=10, window_s=1.0, burst=1, unit=1), VirtualClock(0.0)
+    limit, taken_s = LocalRateLimit(plan, clock), list[float]()
+    for _ in range(20_000):
+        clock.advance(0.001)
+        if isinstance(_now(limit.reserve("k", 1.0)), Reservation):
+            taken_s.append(clock.now_s)
+    for start_s in (moment / 7 for moment in range(100)):
+        assert 9 <= sum(start_s <= at_s < start_s + 1 for at_s in taken_s) <= 10
+
+
 @pytest.mark.parametrize("cost", [-1.0, math.inf, math.nan])
 def test_what_is_no_cost_is_refused(cost: float) -> None:
     """A mistake of the caller's, not a denial."""

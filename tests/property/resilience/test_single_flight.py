@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.support.examples import examples
 
 from tandem.resilience.single_flight import SingleFlight
 
@@ -106,3 +107,4 @@ class FlightMachine(RuleBasedStateMachine):
 
 
 TestFlights = FlightMachine.TestCase
+TestFlights.settings = examples(30)

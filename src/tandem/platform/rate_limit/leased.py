@@ -33,11 +33,16 @@ class _Lease:
     refill: asyncio.Task[float | Denied] | None = None
 
 
+class _Alone(Reservation):
+    """Credits that were not taken from the database, so they are not given back to it."""
+
+
 class LeasedRateLimit:
     """Credits of a plan, by key, taken from the database by the slice.
 
     `processes` is how many share the plan: while the database is away each keeps to its part by
-    itself. Give `clock` monotonic seconds; `now_s` as for `SharedRateLimit`.
+    itself. The burst covers what flows in during a lease (`lease_s`) and the dearest usual call.
+    `clock` tells monotonic seconds; `now_s` as for `SharedRateLimit`.
     """
 
     def __init__(
@@ -74,7 +79,8 @@ class LeasedRateLimit:
         try:
             return await self._reserve(key, lease, cost)
         except DatabaseUnavailable:
-            return await self._alone.reserve(key, cost)
+            granted = await self._alone.reserve(key, cost)
+            return granted if isinstance(granted, Denied) else _Alone(key, cost)
         finally:
             lease.wanted -= cost
 
@@ -83,6 +89,9 @@ class LeasedRateLimit:
 
         Credits that came back are another's to take, so they do not prolong this lease.
         """
+        if isinstance(reservation, _Alone):
+            await self._alone.settle(reservation, cost_actual)
+            return
         excess = cost_actual - reservation.credits
         lease = self._leases[reservation.key]
         if not math.isfinite(excess):
