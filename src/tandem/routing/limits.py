@@ -36,9 +36,6 @@ ERROR_TEXT_CHARS_MAX: Final = 500
 # Own calls that one matrix may take where the engine refuses a whole one for one pair.
 MATRIX_CALLS_MAX: Final = 64
 
-# Concurrency towards one provider.
-PROVIDER_IN_FLIGHT_MAX: Final = 32
-
 # Retries and the breaker of one provider.
 ATTEMPTS_MAX: Final = 3
 BREAKER_WINDOW_S: Final = 10.0

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from tandem.resilience.limiter import GradientLimiter
+
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -54,12 +56,35 @@ class RoutingMetrics:
             ("outcome",),
             registry=registry,
         )
+        self.hedges = Counter(
+            "tandem_routing_hedges",
+            "Second attempts beside a slow first one",
+            ("provider", "operation"),
+            registry=registry,
+        )
+        self._in_flight_limit = Gauge(
+            "tandem_routing_in_flight_limit",
+            "How many calls may be in flight",
+            ("provider", "operation"),
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "tandem_routing_in_flight",
+            "How many calls are in flight",
+            ("provider", "operation"),
+            registry=registry,
+        )
         self._breaker = Gauge(
             "tandem_routing_breaker_state",
             "0 closed, 1 half open, 2 open",
             ("provider", "operation"),
             registry=registry,
         )
+
+    def watch_limiter(self, provider: str, operation: str, limiter: GradientLimiter) -> None:
+        """Show how many calls may be in flight, and how many are, read when the metrics are."""
+        self._in_flight_limit.labels(provider, operation).set_function(lambda: limiter.limit)
+        self._in_flight.labels(provider, operation).set_function(lambda: limiter.in_flight)
 
     def watch_breaker(self, provider: str, operation: str, level: Callable[[], float]) -> None:
         """Show a breaker's state, read when the metrics are."""

@@ -1,7 +1,8 @@
 """One provider with all that keeps its failures from becoming ours.
 
-The layers, outer to inner: retry with budget, hold-off, breaker, concurrency limit, count of
-attempts, attempt timeout, provider. The error taxonomy's traits drive every one of them.
+The layers, outer to inner: credits, retry with budget, hedge, hold-off, adaptive throttle, breaker,
+concurrency limit, count of attempts, attempt timeout, provider. The error taxonomy's traits drive
+every one of them.
 """
 
 import asyncio
@@ -13,27 +14,34 @@ from typing import Final
 from tandem.resilience.backoff import Chance
 from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBreaker
 from tandem.resilience.budget import RetryBudget
-from tandem.resilience.concurrency import ConcurrencyLimit
 from tandem.resilience.deadline import Clock, Deadline
 from tandem.resilience.errors import AttemptTimedOut, Rejected
+from tandem.resilience.gcra import RateLimit
+from tandem.resilience.hedge import HedgeDelay
 from tandem.resilience.hold_off import HoldOff
 from tandem.resilience.layers import (
     NO_RETRY,
     Advice,
     AttemptTimeout,
     Guarded,
+    Hedged,
     HeldOff,
-    Limited,
     Observed,
+    Reserved,
     Retry,
+    Sized,
+    Throttled,
 )
+from tandem.resilience.limiter import GradientLimiter, LimiterSettings
 from tandem.resilience.outcome import Outcome
 from tandem.resilience.pipeline import Pipeline
+from tandem.resilience.throttle import AdaptiveThrottle
 from tandem.routing import limits
 from tandem.routing.cache.aging import AgingStore
 from tandem.routing.domain import errors
 from tandem.routing.domain.errors import (
     LocallyRejected,
+    RateLimited,
     ReadTimeout,
     RoutingError,
     Traits,
@@ -42,12 +50,14 @@ from tandem.routing.domain.errors import (
 from tandem.routing.domain.keys import RequestKey
 from tandem.routing.domain.operation import Operation
 from tandem.routing.domain.request import Request
+from tandem.routing.domain.usage import Usage
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.port import Answered, Provider
 
 _SETTINGS: Final = BreakerSettings(
     limits.BREAKER_WINDOW_S, limits.BREAKER_CALLS_MIN, limits.BREAKER_FAILURE_RATIO
 )
+_LIMITER: Final = LimiterSettings()
 _LEVELS: Final = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 1.0, BreakerState.OPEN: 2.0}
 _ATTEMPTS: Final = {
     errors.Retry.NEVER: 1,
@@ -61,22 +71,26 @@ _ATTEMPTS: Final = {
 class Policy:
     """What differs from provider to provider.
 
-    `is_primary`: its routes are what callers want; any other's are labelled as degraded.
+    `is_primary`: its answers are what callers want; any other's are labelled as degraded.
     `covers_more`: it may know a way where those before it in the chain say that there is none.
+    `hedges`: a slow call may be made twice; never of a provider whose calls cost something.
+    `credits`: the plan that its calls draw on, by the provider's name.
     """
 
     is_primary: bool = False
     attempt_timeout_ms: float = limits.ATTEMPT_TIMEOUT_MS
-    in_flight_max: int = limits.PROVIDER_IN_FLIGHT_MAX
+    limiter: LimiterSettings = _LIMITER
     breaker: BreakerSettings = _SETTINGS
     covers_more: bool = False
+    hedges: bool = False
+    credits: RateLimit | None = None
 
 
 class Upstream:
     """A provider, what keeps its failures from us, and what it lately could not do.
 
-    A breaker and a budget belong to one operation, since matrices may fail where routes do not;
-    the hold-off and the limit of calls in flight belong to the provider.
+    Breaker, budget, throttle and limit belong to one operation, since matrices may fail, or be
+    slow, where routes are not; the hold-off and the plan belong to the provider.
     """
 
     def __init__(
@@ -92,42 +106,47 @@ class Upstream:
         self.covers_more = policy.covers_more
         self._metrics = metrics
         self._clock = clock
+        self._chance = chance
+        self._policy = policy
+        self._hold_off = HoldOff()
         self._negative: AgingStore[RequestKey, RoutingError] = AgingStore(
             limits.NEGATIVE_ENTRIES_MAX
         )
         operations = sorted(provider.capabilities.operations)
         self._breakers = {one: CircuitBreaker(policy.breaker, chance) for one in operations}
-        hold_off, limit = HoldOff(), ConcurrencyLimit(policy.in_flight_max)
-        self._pipelines = {
-            one: self._pipeline(one, policy, hold_off, limit, chance) for one in operations
-        }
+        self._limiters = {one: GradientLimiter(policy.limiter) for one in operations}
+        self._pipelines = {one: self._pipeline(one) for one in operations}
         for one in operations:
             metrics.watch_breaker(provider.name, one.value, self._breaker_level(one))
+            metrics.watch_limiter(provider.name, one.value, self._limiters[one])
 
-    def _pipeline(
-        self,
-        operation: Operation,
-        policy: Policy,
-        hold_off: HoldOff,
-        limit: ConcurrencyLimit,
-        chance: Chance,
-    ) -> Pipeline:
-        name = self.provider.name
+    def _pipeline(self, operation: Operation) -> Pipeline:
+        labels = self.provider.name, operation.value
+        clock, metrics, budget = self._clock, self._metrics, RetryBudget()
+        retry = Retry(
+            _advice,
+            budget,
+            self._chance,
+            attempt_s_min=limits.ATTEMPT_MS_MIN / 1_000,
+            on_retry=metrics.retries.labels(*labels).inc,
+        )
+        hedged = Hedged(
+            HedgeDelay(),
+            budget,
+            lambda: self._policy.hedges,
+            clock,
+            on_hedge=metrics.hedges.labels(*labels).inc,
+        )
         return Pipeline(
             (
-                Retry(
-                    _advice,
-                    RetryBudget(),
-                    chance,
-                    attempt_s_min=limits.ATTEMPT_MS_MIN / 1_000,
-                    sleep=asyncio.sleep,
-                    on_retry=self._metrics.retries.labels(name, operation.value).inc,
-                ),
-                HeldOff(hold_off, _hold_off_wish_s, self._clock),
-                Guarded(self._breakers[operation], _judge, self._clock),
-                Limited(limit),
-                Observed(partial(self._observe, operation), self._clock),
-                AttemptTimeout(policy.attempt_timeout_ms),
+                retry,
+                hedged,
+                HeldOff(self._hold_off, _hold_off_wish_s, clock),
+                Throttled(AdaptiveThrottle(self._chance), _judge, clock),
+                Guarded(self._breakers[operation], _judge, clock),
+                Sized(self._limiters[operation], _judge_load, clock),
+                Observed(partial(self._observe, operation), clock),
+                AttemptTimeout(self._policy.attempt_timeout_ms),
             )
         )
 
@@ -154,7 +173,7 @@ class Upstream:
         if pipeline is None:
             raise Unsupported(f"the provider has no {request.operation.value}")
         try:
-            return await pipeline.run(lambda nearer: self.provider.call(request, nearer), deadline)
+            return await self._paid(request, pipeline, deadline)
         except RoutingError as error:
             if error.traits.negative_s > 0:
                 self._negative.put(key, error, self._clock())
@@ -164,6 +183,18 @@ class Upstream:
         except Rejected as error:
             self._metrics.rejections.labels(self.provider.name, error.reason.value).inc()
             raise LocallyRejected(f"not asked: {error.reason}") from error
+
+    async def _paid(self, request: Request, pipeline: Pipeline, deadline: Deadline) -> Answered:
+        """Make the call through its layers, if its credits are free."""
+
+        async def attempts(until: Deadline) -> Answered:
+            return await pipeline.run(lambda nearer: self.provider.call(request, nearer), until)
+
+        if self._policy.credits is None:
+            return await attempts(deadline)
+        cost = partial(self.provider.credits, request)
+        reserved = Reserved(self._policy.credits, self.provider.name, cost, _spent)
+        return await reserved.run(attempts, deadline)
 
     def _raise_known(self, key: RequestKey) -> None:
         known = self._negative.get(key, self._clock())
@@ -220,6 +251,17 @@ def _judge(error: Exception) -> Outcome:
         return Outcome.NEUTRAL
     traits = _traits(error)
     return Outcome.FAILURE if traits is None or traits.trips_breaker else Outcome.ANSWERED
+
+
+def _judge_load(error: Exception) -> Outcome:
+    """As `_judge`, but that too many requests are a failure: of ours, to send fewer at a time."""
+    return Outcome.FAILURE if isinstance(error, RateLimited) else _judge(error)
+
+
+def _spent(end: object) -> float | None:
+    """Read from an answer or an error what the call cost, if the provider said so."""
+    usage = getattr(end, "usage", None)
+    return usage.credits_spent if isinstance(usage, Usage) else None
 
 
 def _hold_off_wish_s(error: Exception) -> float | None:

@@ -27,6 +27,7 @@ from tests.support.routing import (
     soon,
 )
 
+from tandem.resilience.limiter import LimiterSettings
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m
 from tandem.routing.domain.errors import (
     DeadlineExceeded,
@@ -50,6 +51,7 @@ pytestmark = pytest.mark.anyio
 _FINE = json_reply(200, compute_answer())
 _DOWN = problem(503, "overloaded")
 _PATIENT_MS = 10_000
+_FOUR = LimiterSettings(initial=4, limit_min=4, limit_max=4)
 
 
 def _engine(reply: Reply | None = None) -> FaultServer:
@@ -353,7 +355,7 @@ async def test_too_many_at_once_go_elsewhere() -> None:
     """No more than the limit wait for a provider; the others do not queue behind them."""
     gate = asyncio.Event()
     held = Reply(200, _FINE.body, _FINE.headers, wait_for=gate)
-    policy = Policy(is_primary=True, in_flight_max=4, attempt_timeout_ms=_PATIENT_MS)
+    policy = Policy(is_primary=True, limiter=_FOUR, attempt_timeout_ms=_PATIENT_MS)
     async with (
         bikemap(always(held)) as primary,
         _engine() as engine,
