@@ -51,7 +51,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port (8650); 0 takes a free one.")] = None,
     data_directory: DataDirectory = None,
     ledger: Annotated[str | None, typer.Option(help="Ledger opened at start (main).")] = None,
-    work: Annotated[bool, typer.Option("--work", help="Deliver webhooks too.")] = False,
+    work: Annotated[
+        bool, typer.Option("--work", help="Deliver webhooks and work off jobs too.")
+    ] = False,
 ) -> None:
     """Serve the ledger and routing APIs on loopback until Ctrl-C."""
     from tandem.server import serve as serve_until_stopped
@@ -63,11 +65,15 @@ def serve(
 
 @app.command()
 def work(data_directory: DataDirectory = None) -> None:
-    """Deliver webhooks until Ctrl-C; any number of workers may run."""
+    """Deliver webhooks and work off routing jobs until Ctrl-C; any number of workers may run."""
     from tandem.server import work as work_until_stopped
 
     settings = _settings(data_directory=data_directory)
-    _run(work_until_stopped(settings, lambda: typer.echo("Tandem delivers webhooks")))
+    _run(
+        work_until_stopped(
+            settings, lambda: typer.echo("Tandem delivers webhooks and works off routing jobs")
+        )
+    )
     end_process(0)
 
 

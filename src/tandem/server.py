@@ -10,6 +10,7 @@ from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
+    nullcontext,
 )
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,7 +37,12 @@ from tandem.platform.limits import KEY_POOL_CONNECTIONS_MAX
 from tandem.platform.webhooks.sealing import SecretBox, key_of_directory, read_key
 from tandem.routing import http as routing_http
 from tandem.routing.gateway import RoutingGateway
+from tandem.routing.jobs.core import JobKind
+from tandem.routing.jobs.service import ProviderPolicy, RoutingJobs
+from tandem.routing.jobs.worker import working as working_off_routes
+from tandem.routing.providers.bikemap_jobs import BikemapJobs
 from tandem.routing.service import open_gateway
+from tandem.routing.storage.jobs.store import open_job_store
 
 _DESCRIPTION = "A double-entry ledger and a bicycle-routing gateway. Every call wants an API key."
 
@@ -86,7 +92,7 @@ async def open_keys(conninfo: str) -> AsyncIterator[tuple[ApiKeys, Pool]]:
     ) as pool:
         keys = ApiKeys(
             pool,
-            now=lambda: datetime.now(UTC),
+            now=_utc_now,
             monotonic_s=time.monotonic,
             random_bytes=secrets.token_bytes,
         )
@@ -124,6 +130,8 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         ledger_http.install_quick_writes(api, ledgers, keys.verify)
         gateway = await stack.enter_async_context(_gateway(settings, registry))
         api.include_router(routing_http.create_router(gateway, require))
+        jobs = await stack.enter_async_context(_routing_jobs(settings, conninfo))
+        api.include_router(routing_http.create_jobs_router(jobs, require))
         yield Application(api, health, keys, ledgers.end_feeds)
 
 
@@ -140,15 +148,47 @@ def read_webhook_key(settings: Settings) -> bytes:
 
 @asynccontextmanager
 async def open_worker(settings: Settings) -> AsyncIterator[None]:
-    """Deliver webhooks while the context lasts."""
-    async with open_database(settings) as conninfo:
-        box = SecretBox(read_webhook_key(settings))
-        async with working(conninfo, box, settings.webhook_reach, now_us):
-            yield
+    """Deliver webhooks and work off routing jobs while the context lasts."""
+    box, reach = SecretBox(read_webhook_key(settings)), settings.webhook_reach
+    async with AsyncExitStack() as stack:
+        conninfo = await stack.enter_async_context(open_database(settings))
+        await stack.enter_async_context(working(conninfo, box, reach, now_us))
+        gateway = await stack.enter_async_context(_gateway(settings, CollectorRegistry()))
+        provider = await stack.enter_async_context(_bikemap_jobs(settings))
+        await stack.enter_async_context(
+            working_off_routes(conninfo, gateway.ask, provider, box, reach, _utc_now)
+        )
+        yield
+
+
+@asynccontextmanager
+async def _routing_jobs(settings: Settings, conninfo: str) -> AsyncIterator[RoutingJobs]:
+    given, url = settings.bikemap_webhook_secrets, settings.bikemap_callback_url
+    policy = ProviderPolicy(
+        takes=lambda kind, _tenant: settings.bikemap_jobs and kind is JobKind.ROUTES,
+        callback_url=None if url is None else str(url),
+        secrets=() if given is None else tuple(given.get_secret_value().split(",")),
+    )
+    box = SecretBox(read_webhook_key(settings))
+    async with open_job_store(conninfo) as store:
+        yield RoutingJobs(store, box, _utc_now, policy)
+
+
+def _bikemap_jobs(settings: Settings) -> AbstractAsyncContextManager[BikemapJobs | None]:
+    base_url, secret = _base_url(settings.bikemap_base_url), settings.bikemap_client_secret
+    if base_url is None or settings.bikemap_client_id is None or secret is None:
+        return nullcontext()
+    return BikemapJobs(
+        base_url, settings.bikemap_client_id, secret.get_secret_value(), time.monotonic
+    )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def work(settings: Settings, announce: Callable[[], None]) -> None:
-    """Deliver webhooks until SIGINT, SIGTERM or SIGHUP, then let running deliveries end."""
+    """Do a worker's work until SIGINT, SIGTERM or SIGHUP, then let what runs end."""
     stop = asyncio.Event()
     with _stopping_on_signals(stop) as started:
         async with open_worker(settings):
@@ -180,7 +220,7 @@ async def serve(
     """Serve until SIGINT, SIGTERM or SIGHUP (a closed terminal), then let running requests end.
 
     `announce` gets the base URL and the first key, once it listens. A signal during the start
-    undoes the start and raises KeyboardInterrupt. With `worker` it delivers webhooks too.
+    undoes the start and raises KeyboardInterrupt. With `worker` it does a worker's work too.
     """
     tune_interpreter()
     stop = asyncio.Event()

@@ -24,6 +24,7 @@ class Seen:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,8 @@ async def _read(reader: asyncio.StreamReader) -> Seen:
     pairs = (line.split(":", 1) for line in lines)
     headers = {name.strip().lower(): value.strip() for name, value in pairs}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Seen(request_line.split(" ")[1], headers, body)
+    method, path, _version = request_line.split(" ")
+    return Seen(path, headers, body, method)
 
 
 async def _or_hang_up(wait: Awaitable[Any], reader: asyncio.StreamReader) -> bool:

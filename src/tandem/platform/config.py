@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     bikemap_base_url: AnyHttpUrl | None = None
     bikemap_client_id: str | None = None
     bikemap_client_secret: SecretStr | None = None
+    bikemap_jobs: bool = False
+    """Let Bikemap compute routing jobs that it can."""
+    bikemap_callback_url: AnyHttpUrl | None = None
+    """Where Bikemap reaches `/v1/routing-webhooks/bikemap` of this server; it is polled without."""
+    bikemap_webhook_secrets: SecretStr | None = None
+    """The secrets that its messages may be signed with, separated by commas."""
     valhalla_url: AnyHttpUrl | None = None
     """Our own Valhalla, the fallback when Bikemap fails."""
     webhook_key: SecretStr | None = None
@@ -88,6 +94,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 "bikemap_base_url, bikemap_client_id and bikemap_client_secret go together"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _bikemap_can_be_believed(self) -> Self:
+        if self.bikemap_callback_url and not self.bikemap_webhook_secrets:
+            raise ValueError("bikemap_callback_url needs bikemap_webhook_secrets")
+        if self.bikemap_jobs and not self.bikemap_base_url:
+            raise ValueError("bikemap_jobs needs bikemap_base_url")
         return self
 
     @property

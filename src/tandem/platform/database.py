@@ -1,13 +1,20 @@
 """Pools of connections to PostgreSQL. What is said over them is not here."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
-from psycopg import AsyncConnection, Connection, OperationalError
+from psycopg import AsyncConnection, Connection, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+from psycopg_pool import (
+    AsyncConnectionPool,
+    ConnectionPool,
+    PoolClosed,
+    PoolTimeout,
+    TooManyRequests,
+)
 
 from tandem.platform.errors import DatabaseUnavailable
 from tandem.platform.limits import (
@@ -29,6 +36,7 @@ __all__ = [
     "BlockingPool",
     "DatabaseUnavailable",
     "Pool",
+    "borrowed",
     "migrate",
     "open_blocking_pool",
     "open_pool",
@@ -37,6 +45,23 @@ __all__ = [
 
 type Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 type BlockingPool = ConnectionPool[Connection[TupleRow]]
+
+_UNAVAILABLE: Final = (
+    OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def borrowed(pool: Pool, what: str) -> AsyncIterator[AsyncConnection[TupleRow]]:
+    """Borrow a connection; raises DatabaseUnavailable, naming what cannot be had, where it fails.
+
+    That is so for what is done with the connection, too.
+    """
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except _UNAVAILABLE as error:
+        raise DatabaseUnavailable(f"{what} cannot be had: {error}") from error
 
 
 def with_session_settings(conninfo: str, settings: Mapping[str, str]) -> str:

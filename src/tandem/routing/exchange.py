@@ -96,6 +96,24 @@ class Exchange:
         headers: Mapping[str, str],
         deadline: Deadline,
     ) -> Answer:
+        """POST, and return the whole answer, whatever its status. Raises as `send` does."""
+        return await self.send(
+            "POST",
+            path,
+            content,
+            headers={**headers, "Content-Type": media_type},
+            deadline=deadline,
+        )
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+    ) -> Answer:
         """Send and return the whole answer, whatever its status.
 
         Raises:
@@ -109,10 +127,10 @@ class Exchange:
         if (url.scheme, url.host, url.port) != self._origin:
             raise ValueError("a request may go to its own host only")
         request = self._client.build_request(
-            "POST",
+            method,
             url,
             content=content,
-            headers={**headers, "Content-Type": media_type, "Accept": ", ".join(JSON_TYPES)},
+            headers={**headers, "Accept": ", ".join(JSON_TYPES)},
             timeout=httpx2.Timeout(max(deadline.remaining_s(), 0.001)),
         )
         try:

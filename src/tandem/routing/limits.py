@@ -126,3 +126,50 @@ ATTEMPT_MS_MIN: Final = 50
 ATTEMPT_MS_FAIR: Final = 250
 # Added to a wait that a provider asked for, so that we never come a moment early.
 WAIT_MARGIN_S: Final = 0.002
+
+# Background jobs. Results are kept for a day, then the job says so for a week.
+JOB_ITEMS_MAX: Final = 10_000
+JOB_ITEMS_QUEUED_MAX: Final = 50_000
+JOBS_QUEUED_MAX: Final = 100
+JOB_FULL_RETRY_S: Final = 30
+JOB_KEY_CHARS_MAX: Final = 255
+JOB_RESULTS_KEPT_S: Final = 86_400
+JOB_REMEMBERED_S: Final = 7 * 86_400
+JOB_PAGE_ITEMS: Final = 100
+JOB_PAGE_ITEMS_MAX: Final = 500
+JOB_PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
+JOB_STATUS_RETRY_S: Final = 2
+JOB_DETAIL_CHARS_MAX: Final = 300
+# A chunk is what one worker takes at a time; of it so many items are computed at once.
+JOB_CHUNK_ITEMS: Final = 20
+JOB_WAVE_ITEMS: Final = 5
+JOB_CONCURRENCY: Final = 8
+JOB_DISPATCH_S: Final = 0.25
+JOB_DUE_MAX: Final = 200
+JOB_ITEM_DEADLINE_MS: Final = 10_000
+JOB_ROUNDS_MAX: Final = 6
+JOB_ROUND_PAUSE_S: Final = 4.0
+JOB_ROUND_PAUSE_S_MAX: Final = 60.0
+JOB_POOL_CONNECTIONS_MAX: Final = 4
+JOB_STOP_TIMEOUT_S: Final = 10.0
+# A provider's jobs: when to look at one that says nothing, and how soon and late at the most.
+JOB_POLL_S: Final = 10.0
+JOB_POLL_S_MIN: Final = 0.5
+JOB_POLL_S_MAX: Final = 60.0
+JOB_EXCHANGE_DEADLINE_MS: Final = 20_000
+JOB_SUBMIT_PAUSE_S: Final = 1.0
+# The provider remembers keys for a day; sent again later, it would be another job.
+JOB_SUBMIT_PATIENCE_S: Final = 900.0
+# After so long without an end, our own gateway computes a job that a provider took.
+JOB_REMOTE_PATIENCE_S: Final = 6 * 3_600.0
+PROVIDER_JOB_ID_CHARS_MAX: Final = 128
+PROVIDER_CURSOR_CHARS_MAX: Final = 1_024
+PROVIDER_PAGE_ITEMS_MAX: Final = 10_000
+# The message that a job has finished, and how the messages that come in are told apart.
+JOB_CALLBACK_ATTEMPTS: Final = 8
+JOB_CALLBACK_PAUSE_S: Final = 5.0
+JOB_CALLBACK_PAUSE_S_MAX: Final = 6 * 3_600.0
+JOB_ERROR_CHARS_MAX: Final = 200
+WEBHOOK_BODY_BYTES_MAX: Final = 65_536
+WEBHOOK_ID_CHARS_MAX: Final = 256
+WEBHOOK_IDS_KEPT_S: Final = 3_600

@@ -168,7 +168,7 @@ async def test_foreign_bytes_are_a_miss(store: CacheStore) -> None:
     async with _cache(store, clock) as cache:
         cache.keep(_KEY, _KEPT, _AREA, _SPANS)
         await cache._writes.join()
-    async with store._connection() as connection:
+    async with store._pool.connection() as connection:
         await connection.execute("UPDATE routing_cache.entry SET value = '\\xdead'")
     async with _cache(store, clock) as cache:
         assert await cache.find(_KEY, soon()) is None

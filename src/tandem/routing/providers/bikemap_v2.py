@@ -2,7 +2,7 @@
 
 import json
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from tandem.resilience.deadline import Clock, Deadline
 from tandem.routing.domain.answers import Routes
@@ -70,7 +70,7 @@ class BikemapV2:
 
     async def _route(self, request: RouteRequest, deadline: Deadline) -> Route:
         """Ask for one route; a token that is refused is renewed once."""
-        content = _content(request)
+        content = json.dumps(compute_body(request)).encode()
         token = await self._tokens.token(deadline)
         answer = await self._compute(content, token, deadline)
         if answer.status == _UNAUTHORIZED:
@@ -88,19 +88,18 @@ class BikemapV2:
         )
 
 
-def _content(request: RouteRequest) -> bytes:
-    return json.dumps(
-        {
-            "waypoints": [
-                {
-                    "lon": waypoint.place.lon,
-                    "lat": waypoint.place.lat,
-                    "radius_m": waypoint.snap_radius_m,
-                    "kind": "stop",
-                }
-                for waypoint in request.waypoints
-            ],
-            "profile": request.profile.value,
-            "geometry": {"format": "polyline6", "dims": 2},
-        }
-    ).encode()
+def compute_body(request: RouteRequest) -> dict[str, Any]:
+    """Say a request in the contract's words: the body of `routes:compute`, and of a job's item."""
+    return {
+        "waypoints": [
+            {
+                "lon": waypoint.place.lon,
+                "lat": waypoint.place.lat,
+                "radius_m": waypoint.snap_radius_m,
+                "kind": "stop",
+            }
+            for waypoint in request.waypoints
+        ],
+        "profile": request.profile.value,
+        "geometry": {"format": "polyline6", "dims": 2},
+    }

@@ -10,11 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
-from psycopg import InterfaceError, OperationalError
-from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
-
-from tandem.platform.database import DatabaseUnavailable, Pool, open_pool
+from tandem.platform.database import Pool, borrowed, open_pool
 from tandem.platform.migrations import migrate
 from tandem.routing.cache.lifetime import Lifetime
 from tandem.routing.domain.area import Area
@@ -29,9 +25,6 @@ from tandem.routing.storage.cache.queries import query
 
 _SCHEMA: Final = "routing_cache"
 _ROLE: Final = "tandem_routing_cache"
-_UNAVAILABLE: Final = (
-    OperationalError, InterfaceError, PoolTimeout, PoolClosed, TooManyRequests
-)  # fmt: skip
 _PURGE_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('routing_cache purge', 0))"
 
 
@@ -80,7 +73,7 @@ class CacheStore:
 
     async def purge(self, area: Area) -> int:
         """Forget what touches an area, for every process; return how many entries that were."""
-        async with self._connection() as connection, connection.transaction():
+        async with borrowed(self._pool, "the shared cache") as connection, connection.transaction():
             # Purges commit in the order of their numbers, so nobody who reads on misses one.
             await connection.execute(_PURGE_LOCK)
             cursor = await connection.execute(query("purge"), {"area": _box(area)})
@@ -120,17 +113,9 @@ class CacheStore:
         await self._execute("end_lease", {"key": key, "holder": holder})
 
     async def _execute(self, name: str, parameters: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
-        async with self._connection() as connection:
+        async with borrowed(self._pool, "the shared cache") as connection:
             cursor = await connection.execute(query(name), parameters)
             return [] if cursor.description is None else await cursor.fetchall()
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
-        try:
-            async with self._pool.connection() as connection:
-                yield connection
-        except _UNAVAILABLE as error:
-            raise DatabaseUnavailable(f"the shared cache is not to be had: {error}") from error
 
 
 def _box(area: Area) -> str:

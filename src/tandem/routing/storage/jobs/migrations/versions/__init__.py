@@ -1,0 +1,1 @@
+"""The schema of background jobs, step by step."""
