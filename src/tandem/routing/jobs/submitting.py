@@ -13,7 +13,6 @@ from uuid import UUID
 from tandem.resilience.backoff import Chance, full_jitter_s
 from tandem.resilience.deadline import Deadline
 from tandem.routing import limits
-from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.errors import PlanForbidden, Refusal, RoutingError, Unsupported
 from tandem.routing.domain.result import Freshness, Result
 from tandem.routing.jobs.computing import end_if_complete
@@ -164,17 +163,17 @@ class Submitter:
 def _result(item: RemoteItem, stored: str, provider: BikemapJobs) -> ResultRow | None:
     """Write down what came of an item; None where our own gateway may do better."""
     try:
-        route = read_remote(item, read_route(stored))
+        routes = read_remote(item, read_route(stored))
     except Refusal as refusal:
         return failed(item.index, refusal)
     except RoutingError:
         return None
     result = Result(
-        answer=Routes((route,)),
+        answer=routes,
         provider=provider.name,
         freshness=Freshness.LIVE,
         degraded=False,
-        attribution=route.attribution,
+        attribution=routes.best.attribution,
         age_s=0.0,
     )
     return succeeded(item.index, read_item(JobKind.ROUTES, stored), result)

@@ -11,9 +11,9 @@ from urllib.parse import quote
 from pydantic import Field
 
 from tandem.resilience.deadline import Clock, Deadline
+from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.errors import InvalidRequest, RoutingError
 from tandem.routing.domain.request import RouteRequest
-from tandem.routing.domain.route import Route
 from tandem.routing.exchange import Answer, Exchange
 from tandem.routing.limits import (
     PROVIDER_CURSOR_CHARS_MAX,
@@ -199,9 +199,9 @@ class BikemapJobs:
         )
 
 
-def read_remote(item: RemoteItem, request: RouteRequest) -> Route:
+def read_remote(item: RemoteItem, request: RouteRequest) -> Routes:
     """Read what came of an item as if it had been asked for alone. Raises RoutingError."""
-    return believed(mapping.read(item.said), request)
+    return believed(Routes((mapping.read(item.said),)), request)
 
 
 def _item(item: _Item, page: _Page, whole: Answer) -> RemoteItem:
