@@ -101,6 +101,7 @@ class Bench:
     async def all_results(self, job: JobRow, limit: int = 100) -> list[dict[str, Any]]:
         """Fetch all results of a finished job, page by page."""
         found: list[dict[str, Any]] = []
+        assert (await self.store.counts(job.job_id)).pending == 0
         cursor: str | None = None
         while True:
             page = await self.jobs.results(TENANT, str(job.job_id), cursor, limit)

@@ -140,9 +140,13 @@ JOB_PAGE_ITEMS_MAX: Final = 500
 JOB_PAGE_BYTES_MAX: Final = 8 * 1024 * 1024
 JOB_STATUS_RETRY_S: Final = 2
 JOB_DETAIL_CHARS_MAX: Final = 300
-# A chunk is what one worker takes at a time; of it so many items are computed at once.
+# A chunk is what one worker takes at a time; of it so many items are kept together. What finds no
+# capacity is tried again at once, so often. A process begins with what a fresh limiter lends.
 JOB_CHUNK_ITEMS: Final = 20
 JOB_WAVE_ITEMS: Final = 5
+JOB_TRIES: Final = 3
+JOB_IN_FLIGHT: Final = 2
+JOB_IN_FLIGHT_MAX: Final = 32
 JOB_CONCURRENCY: Final = 8
 JOB_DISPATCH_S: Final = 0.25
 JOB_DUE_MAX: Final = 200

@@ -151,7 +151,10 @@ async def test_a_cancelled_job_stops(database_uri: str) -> None:
         for name in rest:
             await bench.worker.work(name)
         assert await bench.work() == 0
-        assert len(await bench.all_results(job)) == limits.JOB_CHUNK_ITEMS
+        page = await bench.jobs.results(TENANT, str(job.job_id))
+        assert len(page.rows) == limits.JOB_CHUNK_ITEMS
+        page = await bench.jobs.results(TENANT, str(job.job_id), page.next_cursor)
+        assert (page.rows, page.next_cursor) == ([], None)
         done = await bench.make(routes_spec(1), key="other")
         await bench.work()
         assert (await bench.jobs.cancel(TENANT, str(done.job_id))).state is JobState.SUCCEEDED

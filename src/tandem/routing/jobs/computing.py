@@ -1,7 +1,7 @@
 """Works off chunks: asks our own gateway for each item, and keeps what came of it, once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from tandem.routing.domain.request import MatrixRequest, RouteRequest
 from tandem.routing.domain.result import Result
 from tandem.routing.jobs.core import JobState, chunk_bounds, end_of, round_pause_s, settles
 from tandem.routing.jobs.items import failed, read_item, succeeded
+from tandem.routing.jobs.pace import Pace
 from tandem.routing.storage.jobs.store import ChunkRow, JobStore, ResultRow
 
 
@@ -39,6 +40,7 @@ class Computer:
         self._ask = ask
         self._now = now
         self._chance = chance
+        self._pace = Pace()
 
     async def work(self, job_id: UUID, number: int) -> None:
         """Compute what is open of a chunk, and end its job if it was the last.
@@ -49,20 +51,36 @@ class Computer:
         if chunk is None:
             return
         await self._store.move(job_id, JobState.RUNNING, self._now())
-        items = await self._store.open_items(job_id, *chunk_bounds(number))
-        open_items = 0
-        for wave in batched(items, limits.JOB_WAVE_ITEMS):
-            outcomes = await asyncio.gather(*(self._compute(chunk, *item) for item in wave))
-            settled = [outcome for outcome in outcomes if outcome is not None]
-            if settled:
-                await self._store.keep_results(job_id, settled)
-            open_items += len(wave) - len(settled)
-        if open_items:
+        items: Sequence[tuple[int, str]] = await self._store.open_items(
+            job_id, *chunk_bounds(number)
+        )
+        for _ in range(limits.JOB_TRIES):
+            items = await self._compute_all(job_id, chunk, items)
+        if items:
             pause = timedelta(seconds=round_pause_s(chunk.rounds + 1, self._chance))
             await self._store.defer_chunk(job_id, number, chunk.rounds, self._now() + pause)
             return
         await end_if_complete(self._store, job_id, self._now())
         await self._store.end_chunk(job_id, number)
+
+    async def _compute_all(
+        self, job_id: UUID, chunk: ChunkRow, items: Sequence[tuple[int, str]]
+    ) -> list[tuple[int, str]]:
+        """Compute items and keep what came of them; return those that are to be tried again."""
+        left = []
+        for wave in batched(items, limits.JOB_WAVE_ITEMS):
+            outcomes = await asyncio.gather(*(self._paced(chunk, *item) for item in wave))
+            settled = [outcome for outcome in outcomes if outcome is not None]
+            if settled:
+                await self._store.keep_results(job_id, settled)
+            left += [item for item, outcome in zip(wave, outcomes, strict=True) if outcome is None]
+        return left
+
+    async def _paced(self, chunk: ChunkRow, index: int, stored: str) -> ResultRow | None:
+        async with self._pace.place() as learn:
+            outcome = await self._compute(chunk, index, stored)
+            learn(outcome is not None)
+        return outcome
 
     async def _compute(self, chunk: ChunkRow, index: int, stored: str) -> ResultRow | None:
         """Return what came of an item; None where it is to be tried again."""
