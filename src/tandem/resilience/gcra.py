@@ -114,7 +114,7 @@ class LocalRateLimit:
         return self._plan.free(self._full_at_s.get(key, -math.inf), self._clock())
 
     async def reserve(self, key: str, cost: float) -> Reservation | Denied:
-        """Take credits, or learn when to come back."""
+        """Take credits, or learn when to come back; Rejected where there are too many keys."""
         check_cost(cost)
         if cost == 0:
             return Reservation(key, cost)
@@ -122,23 +122,26 @@ class LocalRateLimit:
         wait_s = self._plan.wait_s(full_at_s, now_s, cost)
         if wait_s > 0:
             return Denied(wait_s)
-        self._keep(key, self._plan.take(full_at_s, now_s, cost), now_s)
+        if not self._keep(key, self._plan.take(full_at_s, now_s, cost), now_s):
+            raise Rejected(RejectReason.RATE_LIMIT)
         return Reservation(key, cost)
 
     async def settle(self, reservation: Reservation, cost_actual: float) -> None:
-        """Put right what a call really cost."""
+        """Put right what a call really cost; the call was made, so this never fails it."""
         excess = cost_actual - reservation.credits
         if excess and math.isfinite(excess):
             now_s = self._clock()
             full_at_s = self._full_at_s.get(reservation.key, -math.inf)
             self._keep(reservation.key, self._plan.put_right(full_at_s, now_s, excess), now_s)
 
-    def _keep(self, key: str, full_at_s: float, now_s: float) -> None:
+    def _keep(self, key: str, full_at_s: float, now_s: float) -> bool:
+        """Remember a bucket; False where there is no room for another."""
         if key not in self._full_at_s and len(self._full_at_s) >= self._keys_max:
             self._full_at_s = {k: at_s for k, at_s in self._full_at_s.items() if at_s > now_s}
             if len(self._full_at_s) >= self._keys_max:
-                raise Rejected(RejectReason.RATE_LIMIT)
+                return False
         self._full_at_s[key] = full_at_s
+        return True
 
 
 def check_cost(cost: float) -> None:

@@ -94,7 +94,7 @@ class GradientEstimate:
         self._long = _Average(LIMITER_LONG_SAMPLES)
         self._short = _Average(LIMITER_SHORT_SAMPLES)
         self._probe: _Average | None = None
-        self._probed_at_s = -math.inf
+        self._probed_at_s = self._shrunk_at_s = -math.inf
 
     @property
     def limit(self) -> int:
@@ -136,9 +136,14 @@ class GradientEstimate:
         smoothing = self._settings.smoothing
         self._set(self._limit * (1 - smoothing) + target * smoothing)
 
-    def failed(self) -> None:
-        """Learn from a call that failed: its time says nothing, its failure does."""
-        self._set(self._limit * self._settings.backoff)
+    def failed(self, started_s: float, now_s: float) -> None:
+        """Learn from a call that failed: its time says nothing, its failure does.
+
+        Calls that began before the limit shrank last failed of the same cause, which was heard.
+        """
+        if started_s >= self._shrunk_at_s:
+            self._shrunk_at_s = now_s
+            self._set(self._limit * self._settings.backoff)
 
     def _set(self, limit: float) -> None:
         self._limit = min(max(limit, self._settings.limit_min), float(self._settings.limit_max))
@@ -191,11 +196,15 @@ class GradientLimiter:
         return Slot(caller, now_s)
 
     def release(self, slot: Slot, outcome: Outcome, now_s: float) -> None:
-        """Give a slot back; a call that was cancelled or never made teaches nothing."""
+        """Give a slot back.
+
+        FAILURE is for what tells of overload (timeouts, 503) and shrinks the limit; a refusal that
+        was ANSWERED is a round trip like any other; what is NEUTRAL teaches nothing.
+        """
         in_flight = self._in_flight
         self._count(slot.caller, -1)
         if outcome is Outcome.FAILURE:
-            self._estimate.failed()
+            self._estimate.failed(slot.at_s, now_s)
         elif outcome is not Outcome.NEUTRAL:
             self._estimate.answered(slot.at_s, now_s, in_flight)
 

@@ -189,6 +189,20 @@ async def test_a_debt_is_everyones_at_once(pool: Pool) -> None:
     assert isinstance(await other.reserve("k", 1.0), Denied)
 
 
+async def test_another_process_may_settle(pool: Pool) -> None:
+    """What a job reserved here and ended there is put right all the same."""
+    clock = VirtualClock(0.0)
+    plan = Plan(credits=1, per_s=1.0, burst=21)
+    one, other = (
+        LeasedRateLimit(pool, plan, clock, processes=2, lease_s=1.0, now_s=clock) for _ in range(2)
+    )
+    reservation = await one.reserve("k", 10.0)
+    assert isinstance(reservation, Reservation)
+    await one.close()
+    await other.settle(reservation, 2.0)
+    assert await _take_all(other) == 18
+
+
 async def test_a_caller_that_gives_up_loses_no_credits(pool: Pool) -> None:
     """What was granted to callers who are gone is there for the next."""
     clock = VirtualClock(0.0)

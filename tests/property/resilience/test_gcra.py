@@ -130,6 +130,7 @@ def test_keys_are_bounded_and_forgotten_when_full() -> None:
     _now(limit.reserve("b", 8.0))
     with pytest.raises(Rejected):
         _now(limit.reserve("c", 1.0))
+    _now(limit.settle(Reservation("c", 0.0), 1.0))
     clock.advance(1.0)
     assert isinstance(_now(limit.reserve("c", 1.0)), Reservation)
     assert limit.free("b") == pytest.approx(6.0)

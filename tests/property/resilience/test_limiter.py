@@ -199,13 +199,32 @@ def test_the_limit_grows_to_what_is_needed_and_no_further() -> None:
 
 
 def test_failures_shrink_the_limit_to_its_least() -> None:
-    """Each takes a tenth."""
+    """Each takes a tenth, and those that were under way together take it once."""
     limiter = GradientLimiter(LimiterSettings(initial=100, limit_min=5))
-    limiter.release(limiter.acquire(0.0), Outcome.FAILURE, 1.0)
+    together = [limiter.acquire(0.0) for _ in range(50)]
+    for slot in together:
+        limiter.release(slot, Outcome.FAILURE, 1.0)
     assert limiter.limit == 90
-    for _ in range(100):
-        limiter.release(limiter.acquire(0.0), Outcome.FAILURE, 1.0)
+    for second in range(2, 100):
+        limiter.release(limiter.acquire(second), Outcome.FAILURE, second + 0.5)
     assert limiter.limit == 5
+
+
+def test_a_share_of_failures_leaves_room_for_the_rest() -> None:
+    """Three of ten time out: twenty calls in flight are not made fewer."""
+    limiter, chance, now_s, rejected = GradientLimiter(), random.Random(6), 0.0, 0
+    for _ in range(500):
+        slots = []
+        for _ in range(20):
+            try:
+                slots.append(limiter.acquire(now_s))
+            except Rejected:
+                rejected += 1
+        now_s += 0.1
+        for slot in slots:
+            outcome = Outcome.FAILURE if chance.random() < 0.3 else Outcome.SUCCESS
+            limiter.release(slot, outcome, now_s)
+    assert rejected <= 0.01 * 10_000
 
 
 @pytest.mark.anyio

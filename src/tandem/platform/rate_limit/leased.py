@@ -93,16 +93,13 @@ class LeasedRateLimit:
             await self._alone.settle(reservation, cost_actual)
             return
         excess = cost_actual - reservation.credits
-        lease = self._leases[reservation.key]
-        if not math.isfinite(excess):
-            return
-        if excess <= 0:
-            lease.back -= excess
-            return
-        try:
+        lease = self._leases.get(reservation.key)
+        if lease is None:
+            # Another process reserved it, as of a job that went on here.
             await self._shared.settle(reservation, cost_actual)
-        except DatabaseUnavailable:
-            # Nobody shares a debt while the database is away; the next slice brings it.
+        elif excess > 0:
+            await self._owe(lease, reservation, cost_actual)
+        elif math.isfinite(excess):
             lease.back -= excess
 
     async def close(self) -> None:
@@ -112,6 +109,14 @@ class LeasedRateLimit:
                 await lease.refill
             back, lease.left, lease.back = lease.left + lease.back, 0.0, 0.0
             await self._shared.settle(Reservation(key, back), 0.0)
+
+    async def _owe(self, lease: _Lease, reservation: Reservation, cost_actual: float) -> None:
+        try:
+            await self._shared.settle(reservation, cost_actual)
+        except DatabaseUnavailable:
+            # Nobody shares a debt while the database is away; the next slice brings it.
+            if math.isfinite(cost_actual):
+                lease.back -= cost_actual - reservation.credits
 
     async def _reserve(self, key: str, lease: _Lease, cost: float) -> Reservation | Denied:
         while not self._spend(lease, cost):

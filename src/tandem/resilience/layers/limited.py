@@ -31,7 +31,11 @@ class Limited:
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """Makes no call where the limiter has no slot for its caller, and tells it how calls end."""
+    """Makes no call where the limiter has no slot for its caller, and tells it how calls end.
+
+    `judge` calls a FAILURE only what tells of overload, timeouts and 503; other faults are NEUTRAL:
+    fewer calls in flight would not mend them.
+    """
 
     place: ClassVar[Place] = Place.CONCURRENCY
     limiter: GradientLimiter
