@@ -55,7 +55,7 @@ def _layers(clock: VirtualClock) -> tuple[Layer, ...]:
     chance, budget = random.Random(1).random, RetryBudget()
     return (
         Bounded(),
-        Coalesced(SingleFlight(), lambda: "key", 1_000),
+        Coalesced(SingleFlight(), lambda: "key", 60_000),
         Reserved(LocalRateLimit(Plan(10, 1.0, 10), clock), "plan", lambda: 1.0),
         Retry(lambda _error: NO_RETRY, budget, chance),
         Hedged(HedgeDelay(), budget, lambda: True, clock),
@@ -63,7 +63,7 @@ def _layers(clock: VirtualClock) -> tuple[Layer, ...]:
         Throttled(AdaptiveThrottle(chance), _judge, clock),
         Guarded(CircuitBreaker(BreakerSettings(10.0, 10, 0.5), chance), _judge, clock),
         Sized(GradientLimiter(), _judge, clock),
-        AttemptTimeout(500),
+        AttemptTimeout(60_000),
     )
 
 
@@ -122,7 +122,7 @@ async def test_ten_thousand_cancelled_calls_leave_nothing_behind() -> None:
     rest = _layers(clock)
     layers: tuple[Layer, ...] = (
         Bounded(),
-        Coalesced(flights, lambda: next(number) % 500, 1_000),
+        Coalesced(flights, lambda: next(number) % 500, 60_000),
         Reserved(limit, "plan", lambda: 1.0),
         rest[3],
         Hedged(at_once, RetryBudget(1e9), lambda: True, clock),
@@ -138,7 +138,7 @@ async def test_ten_thousand_cancelled_calls_leave_nothing_behind() -> None:
         return "ok"
 
     for _ in range(500):
-        calls = [asyncio.create_task(pipeline.run(answers, soon())) for _ in range(20)]
+        calls = [asyncio.create_task(pipeline.run(answers, soon(60_000))) for _ in range(20)]
         for call in calls:
             if chance.random() < 0.5:
                 await asyncio.sleep(0)
@@ -147,7 +147,7 @@ async def test_ten_thousand_cancelled_calls_leave_nothing_behind() -> None:
         while asyncio.all_tasks() != before:
             await checkpoint()
     assert (sized.limiter.in_flight, len(flights)) == (0, 0)
-    assert [await pipeline.run(answers, soon()) for _ in range(100)] == ["ok"] * 100
+    assert [await pipeline.run(answers, soon(60_000)) for _ in range(100)] == ["ok"] * 100
 
 
 async def test_the_whole_call_ends_at_its_deadline() -> None:
