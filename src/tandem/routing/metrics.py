@@ -9,6 +9,10 @@ from tandem.resilience.limiter import GradientLimiter
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
+def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:
+    return Gauge(name, text, ("provider", "operation"), registry=registry)
+
+
 class RoutingMetrics:
     """The gateway's series. Providers, outcomes and codes are closed sets, so labels are few."""
 
@@ -62,23 +66,14 @@ class RoutingMetrics:
             ("provider", "operation"),
             registry=registry,
         )
-        self._in_flight_limit = Gauge(
-            "tandem_routing_in_flight_limit",
-            "How many calls may be in flight",
-            ("provider", "operation"),
-            registry=registry,
+        self._in_flight_limit = _gauge(
+            registry, "tandem_routing_in_flight_limit", "How many calls may be in flight"
         )
-        self._in_flight = Gauge(
-            "tandem_routing_in_flight",
-            "How many calls are in flight",
-            ("provider", "operation"),
-            registry=registry,
+        self._in_flight = _gauge(
+            registry, "tandem_routing_in_flight", "How many calls are in flight"
         )
-        self._breaker = Gauge(
-            "tandem_routing_breaker_state",
-            "0 closed, 1 half open, 2 open",
-            ("provider", "operation"),
-            registry=registry,
+        self._breaker = _gauge(
+            registry, "tandem_routing_breaker_state", "0 closed, 1 half open, 2 open"
         )
 
     def watch_limiter(self, provider: str, operation: str, limiter: GradientLimiter) -> None:
