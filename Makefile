@@ -63,6 +63,9 @@ bench: setup ## measure the ledger beside its baselines (SCALE=full, ONLY=throug
 smoke: setup ## measure a little, and fail where a figure of the ledger collapsed
 	$(BIN)/python -m bench.ledger --scale smoke $(ARGS)
 
+contracts: setup ## write the descriptions of our own APIs again, for the diff to be looked at
+	TANDEM_TEST_WRITE_CONTRACTS=1 $(BIN)/python -m pytest -q tests/contract/routing/test_openapi.py
+
 lock: setup ## resolve the lock files again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev pyproject.toml -o requirements-dev.lock
 	uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate -c requirements-dev.lock pyproject.toml ops/dev/build.in -o requirements.lock
@@ -70,4 +73,4 @@ lock: setup ## resolve the lock files again (needs uv)
 clean: ## remove the environment, caches and local data
 	rm -rf $(VENV) .tandem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
 
-.PHONY: help setup demo serve test drill simulate mutate lint check format bench smoke lock clean
+.PHONY: contracts help setup demo serve test drill simulate mutate lint check format bench smoke lock clean

@@ -42,6 +42,7 @@ from tandem.routing.jobs.service import ProviderPolicy, RoutingJobs
 from tandem.routing.jobs.worker import working as working_off_routes
 from tandem.routing.providers.bikemap_jobs import BikemapJobs
 from tandem.routing.service import open_gateway
+from tandem.routing.storage.cache.store import CacheStore, open_cache_store
 from tandem.routing.storage.jobs.store import open_job_store
 
 _DESCRIPTION = "A double-entry ledger and a bicycle-routing gateway. Every call wants an API key."
@@ -128,10 +129,12 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         ledger_http.install(api)
         api.include_router(ledger_http.create_router(ledgers, require))
         ledger_http.install_quick_writes(api, ledgers, keys.verify)
-        gateway = await stack.enter_async_context(_gateway(settings, registry))
+        store = await stack.enter_async_context(open_cache_store(conninfo))
+        gateway = await stack.enter_async_context(_gateway(settings, registry, store))
         api.include_router(routing_http.create_router(gateway, require))
         jobs = await stack.enter_async_context(_routing_jobs(settings, conninfo))
         api.include_router(routing_http.create_jobs_router(jobs, require))
+        api.include_router(routing_http.create_operating_router(gateway, require))
         yield Application(api, health, keys, ledgers.end_feeds)
 
 
@@ -198,7 +201,7 @@ async def work(settings: Settings, announce: Callable[[], None]) -> None:
 
 
 def _gateway(
-    settings: Settings, registry: CollectorRegistry
+    settings: Settings, registry: CollectorRegistry, store: CacheStore
 ) -> AbstractAsyncContextManager[RoutingGateway]:
     secret = settings.bikemap_client_secret
     return open_gateway(
@@ -207,6 +210,7 @@ def _gateway(
         None if secret is None else secret.get_secret_value(),
         _base_url(settings.valhalla_url),
         registry,
+        store=store,
     )
 
 

@@ -7,6 +7,7 @@ answers and nothing can be estimated for, end in an error.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, overload
 
 from tandem.resilience.caller import CALLER, Caller, Partition
@@ -39,6 +40,7 @@ from tandem.routing.domain.request import (
 )
 from tandem.routing.domain.result import Freshness, Result
 from tandem.routing.metrics import RoutingMetrics
+from tandem.routing.upstream import Upstream
 
 ESTIMATE_PROVIDER = "estimate"
 _AGES = {
@@ -97,6 +99,11 @@ class RoutingGateway:
         degraded = "yes" if result.degraded else "no"
         self._metrics.results.labels(result.provider, result.freshness.value, degraded).inc()
         return result
+
+    @property
+    def upstreams(self) -> Sequence[Upstream]:
+        """The providers, in the order in which they are asked."""
+        return self._chain.upstreams
 
     async def purge(self, area: Area) -> int:
         """Forget what was answered about an area; return how many shared entries that were."""

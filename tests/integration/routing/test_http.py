@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -28,7 +29,7 @@ from tandem.routing import client as sdk
 from tandem.routing.client import BicycleProfile, Coordinate, RoutingClient
 from tandem.routing.domain.errors import REFUSALS
 from tandem.routing.domain.polyline import decode
-from tandem.routing.http import create_router
+from tandem.routing.http import create_operating_router, create_router
 from tandem.routing.limits import DEADLINE_MS_MAX, WAYPOINTS_MAX
 
 pytestmark = pytest.mark.anyio
@@ -38,6 +39,7 @@ _PATIENT_MS = 10_000
 _ENDS = [{"lon": MARKET.lon, "lat": MARKET.lat}, {"lon": STATION.lon, "lat": STATION.lat}]
 _KEYS = {
     "router": Principal("1", "router", frozenset({Permission.ROUTE})),
+    "operator": Principal("3", "operator", frozenset({Permission.ADMIN, Permission.ROUTE})),
     "reader": Principal("2", "reader", frozenset({Permission.READ})),
 }
 
@@ -55,15 +57,19 @@ async def _api(compute: Compute) -> AsyncIterator[str]:
         bikemap(compute) as primary,
         gateway_on(primary.url, None, registry=registry) as gateway,
     ):
-        app.include_router(create_router(gateway, create_require(_verify)))
+        require = create_require(_verify)
+        app.include_router(create_router(gateway, require))
+        app.include_router(create_operating_router(gateway, require))
         async with HttpServer(app, host="127.0.0.1", port=0) as server:
             yield server.url
 
 
-async def _post(url: str, body: Any, key: str | None = "router") -> httpx2.Response:
+async def _post(
+    url: str, body: Any, key: str | None = "router", path: str = "/v1/routes:plan"
+) -> httpx2.Response:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     async with httpx2.AsyncClient(base_url=url, timeout=20, headers=headers) as http:
-        return await http.post("/v1/routes:plan", json=body)
+        return await http.post(path, json=body)
 
 
 async def test_client_gets_what_the_gateway_gave() -> None:
@@ -215,3 +221,86 @@ async def test_client_waits_no_longer_than_it_may() -> None:
 def server_url_of_nobody() -> str:
     """Return a URL that nobody listens on."""
     return "http://127.0.0.1:9"
+
+
+@asynccontextmanager
+async def _real_api(valhalla_url: str) -> AsyncIterator[str]:
+    """Serve the routing API on a real engine alone; give its base URL."""
+    registry = CollectorRegistry()
+    app = create_api("Routing", version="1", registry=registry, health=Health())
+    async with gateway_on(None, valhalla_url, registry=registry) as gateway:
+        require = create_require(_verify)
+        app.include_router(create_router(gateway, require))
+        app.include_router(create_operating_router(gateway, require))
+        async with HttpServer(app, host="127.0.0.1", port=0) as server:
+            yield server.url
+
+
+async def test_all_five_questions(valhalla_url: str) -> None:
+    """Routes with all that comes along, matrices, isochrones, points and heights."""
+    async with _real_api(valhalla_url) as url, RoutingClient(url, "router") as routes:
+        request = replace(REQUEST, include=frozenset(sdk.Include))
+        planned = await routes.ask(request, deadline_ms=_PATIENT_MS)
+        assert planned.route.legs[0].steps
+        assert planned.route.segments
+        assert planned.route.heights_m
+        matrix = await routes.ask(sdk.MatrixRequest((MARKET,), (STATION, MARKET)))
+        assert [cell.status for cell in matrix.answer.cells[0]] == [sdk.CellStatus.OK] * 2
+        isochrone = await routes.ask(sdk.IsochroneRequest(MARKET, (300.0,)))
+        assert isochrone.answer.contours[0].polygons
+        snapped = await routes.ask(sdk.SnapRequest((MARKET, Coordinate(24.99, 60.17))))
+        assert [point is None for point in snapped.answer.points] == [False, True]
+        heights = await routes.ask(sdk.ElevationRequest((MARKET,)))
+        assert heights.answer.heights_m[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("accept", "begins"),
+    [("application/gpx+xml", b"<?xml"), ("application/geo+json, */*;q=0.1", b"{")],
+)
+async def test_routes_as_files(valhalla_url: str, accept: str, begins: bytes) -> None:
+    """GPX and GeoJSON where `Accept` names them."""
+    headers = {"Authorization": "Bearer router", "Accept": accept}
+    async with (
+        _real_api(valhalla_url) as url,
+        httpx2.AsyncClient(base_url=url, timeout=20, headers=headers) as http,
+    ):
+        body = {"waypoints": _ENDS, "dims": 3, "deadline_ms": _PATIENT_MS}
+        answer = await http.post("/v1/routes:plan", json=body)
+    assert answer.headers["content-type"].split(";")[0] == accept.split(",", maxsplit=1)[0]
+    assert answer.content.startswith(begins)
+    assert b"OpenStreetMap" in answer.content
+
+
+async def test_without_anybody_there_is_an_estimate_or_none() -> None:
+    """Routes and matrices can be estimated; heights cannot, and say so with a time to retry."""
+    async with (
+        FaultServer(always(html_reply(500))) as engine,
+        _real_api(engine.url) as url,
+        RoutingClient(url, "router") as routes,
+    ):
+        matrix = await routes.ask(sdk.MatrixRequest((MARKET,), (STATION,)))
+        assert (matrix.freshness, matrix.degraded) == (sdk.Freshness.ESTIMATE, True)
+        with pytest.raises(sdk.NoneAnswered):
+            await routes.ask(sdk.ElevationRequest((MARKET,)))
+        answer = await _post(url, {"places": _ENDS[:1]}, path="/v1/places:elevate")
+    assert (answer.status_code, answer.json()["code"]) == (503, "none_answered")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_operators_see_capabilities_and_purge() -> None:
+    """Who can do what; and an answer that is forgotten is asked for again."""
+    box = {"west": 24.0, "south": 60.0, "east": 25.0, "north": 61.0}
+    async with _api(always(_FINE)) as url, RoutingClient(url, "router") as routes:
+        async with httpx2.AsyncClient(
+            base_url=url, headers={"Authorization": "Bearer operator"}
+        ) as http:
+            told = (await http.get("/v1/routing/capabilities")).json()["providers"]
+            assert [one["provider"] for one in told] == ["bikemap"]
+            await routes.plan(REQUEST.places, deadline_ms=_PATIENT_MS)
+            assert (await http.post("/v1/routing/cache:purge", json=box)).status_code == 200
+            again = await routes.plan(REQUEST.places, deadline_ms=_PATIENT_MS)
+            wrong = await http.post("/v1/routing/cache:purge", json=box | {"east": 1.0})
+        refused = await _post(url, box, path="/v1/routing/cache:purge")
+    assert again.freshness is sdk.Freshness.LIVE
+    assert (wrong.status_code, refused.status_code) == (400, 403)

@@ -1,6 +1,7 @@
-"""The routing API over HTTP: `create_router(gateway, require)`, `create_jobs_router(jobs, …)`."""
+"""The routing API over HTTP: the routers of questions, of jobs and of operators."""
 
 from tandem.routing.http.jobs import create_jobs_router
+from tandem.routing.http.operating import create_operating_router
 from tandem.routing.http.routes import create_router
 
-__all__ = ["create_jobs_router", "create_router"]
+__all__ = ["create_jobs_router", "create_operating_router", "create_router"]
