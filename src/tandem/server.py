@@ -156,7 +156,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         conninfo = await stack.enter_async_context(open_database(settings))
         await stack.enter_async_context(working(conninfo, box, reach, now_us))
-        gateway = await stack.enter_async_context(_gateway(settings, CollectorRegistry()))
+        store = await stack.enter_async_context(open_cache_store(conninfo))
+        gateway = await stack.enter_async_context(_gateway(settings, CollectorRegistry(), store))
         provider = await stack.enter_async_context(_bikemap_jobs(settings))
         await stack.enter_async_context(
             working_off_routes(conninfo, gateway.ask, provider, box, reach, _utc_now)
