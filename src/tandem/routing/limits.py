@@ -48,6 +48,9 @@ HOLD_OFF_QUOTA_EXHAUSTED_S: Final = 900.0
 # A reply of 429 that asks for a longer wait than this is about the quota, whatever it says.
 RATE_LIMIT_WAIT_S_MAX: Final = 60.0
 
+# No plan starts anew later than this; a header that says so means something else.
+RESET_S_MAX: Final = 31 * 86_400.0
+
 # Caches. Entries are kept for the stale time and count as fresh for the fresh time.
 CACHE_ENTRIES_MAX: Final = 2_048
 # How far the fresh time of an entry strays, as a share, so that herds do not end together.
@@ -86,6 +89,7 @@ VERTICES_MAX: Final = 200_000
 LEGS_MAX: Final = WAYPOINTS_MAX - 1
 WARNINGS_MAX: Final = 20
 WARNING_CHARS_MAX: Final = 200
+INSTRUCTION_CHARS_MAX: Final = 500
 ATTRIBUTIONS_MAX: Final = 10
 ATTRIBUTION_CHARS_MAX: Final = 300
 

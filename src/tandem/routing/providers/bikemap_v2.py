@@ -1,6 +1,7 @@
 """Bikemap, version 2 of its contract (contracts/bikemap-v2.json)."""
 
 import json
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -8,23 +9,28 @@ from tandem.resilience.deadline import Clock, Deadline
 from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.caching import KEEP_NOTHING, CachePolicy
 from tandem.routing.domain.capabilities import Capabilities
-from tandem.routing.domain.errors import Unsupported
+from tandem.routing.domain.errors import RoutingError, Unsupported
 from tandem.routing.domain.operation import Operation
-from tandem.routing.domain.request import Request, RouteRequest
-from tandem.routing.domain.route import Route
-from tandem.routing.domain.usage import UNKNOWN_USAGE
+from tandem.routing.domain.request import Include, Request, RouteRequest
+from tandem.routing.domain.route import RouteWarning
+from tandem.routing.domain.waypoint import Waypoint
 from tandem.routing.exchange import Answer, Exchange
-from tandem.routing.limits import CACHE_FRESH_S, CACHE_STALE_S
+from tandem.routing.limits import ALTERNATIVES_MAX, CACHE_FRESH_S, CACHE_STALE_S, WAYPOINTS_MIN
 from tandem.routing.providers import bikemap_v2_mapping as mapping
+from tandem.routing.providers import bikemap_v2_words as words
+from tandem.routing.providers.asked import compared
 from tandem.routing.providers.guard import believed
 from tandem.routing.providers.oauth import TokenSource
 from tandem.routing.providers.port import Answered
+from tandem.routing.providers.usage import structured_usage
 
 API_VERSION: Final = "2026-09-01"
 TOKEN_PATH: Final = "/v2/oauth2/token"  # noqa: S105 - a path, no secret
 COMPUTE_PATH: Final = "/v2/routes:compute"
 _UNAUTHORIZED: Final = 401
-
+_VIAS_PER_CREDIT: Final = 10
+_CREDITS_ALTERNATIVES: Final = 2.0
+_NO_SUCH_SURFACE: Final = RouteWarning("unheeded.surface", "the provider cannot heed this wish")
 
 _CACHING: Final = {Operation.ROUTE: CachePolicy(CACHE_FRESH_S, 0.0, CACHE_STALE_S)}
 
@@ -33,7 +39,15 @@ class BikemapV2:
     """The adapter; an asynchronous context manager. `base_url` is without the `/v2`."""
 
     name = "bikemap"
-    capabilities = Capabilities(frozenset({Operation.ROUTE}))
+    capabilities = Capabilities(
+        frozenset({Operation.ROUTE}),
+        avoid=frozenset(words.AVOID),
+        surface_preference=True,
+        e_bike=True,
+        departure=True,
+        headings=True,
+        alternatives_max=ALTERNATIVES_MAX,
+    )
     attribution = ("© Bikemap", "© OpenStreetMap contributors")
 
     def __init__(self, base_url: str, client_id: str, client_secret: str, clock: Clock) -> None:
@@ -57,26 +71,36 @@ class BikemapV2:
         return _CACHING.get(operation, KEEP_NOTHING)
 
     def credits(self, request: Request) -> float:
-        """Estimate what a request costs."""
-        return 1.0 if isinstance(request, RouteRequest) else 0.0
+        """Estimate what a request costs: a route 1, and more for vias and alternatives."""
+        if not isinstance(request, RouteRequest):
+            return 0.0
+        vias = len(request.waypoints) - WAYPOINTS_MIN
+        extra = _CREDITS_ALTERNATIVES if request.alternatives else 0.0
+        return 1.0 + vias // _VIAS_PER_CREDIT + extra
 
     async def call(self, request: Request, deadline: Deadline) -> Answered:
         """Ask once."""
         lacking = self.capabilities.lacking(request)
         if lacking is not None or not isinstance(request, RouteRequest):
             raise Unsupported(lacking or "the provider cannot do this")
-        route = await self._route(request, deadline)
-        return Answered(believed(Routes((route,)), request), UNKNOWN_USAGE)
+        answer = await self._ask(request, deadline)
+        usage = structured_usage(answer.headers)
+        try:
+            routes = compared(mapping.read_routes(answer), request, self.capabilities)
+            return Answered(believed(_surface_named(routes, request), request), usage)
+        except RoutingError as error:
+            error.usage = usage
+            raise
 
-    async def _route(self, request: RouteRequest, deadline: Deadline) -> Route:
-        """Ask for one route; a token that is refused is renewed once."""
+    async def _ask(self, request: RouteRequest, deadline: Deadline) -> Answer:
+        """Ask for routes; a token that is refused is renewed once."""
         content = json.dumps(compute_body(request)).encode()
         token = await self._tokens.token(deadline)
         answer = await self._compute(content, token, deadline)
         if answer.status == _UNAUTHORIZED:
             token = await self._tokens.token(deadline, refused=token)
             answer = await self._compute(content, token, deadline)
-        return mapping.read(answer)
+        return answer
 
     async def _compute(self, content: bytes, token: str, deadline: Deadline) -> Answer:
         return await self._exchange.post(
@@ -90,16 +114,43 @@ class BikemapV2:
 
 def compute_body(request: RouteRequest) -> dict[str, Any]:
     """Say a request in the contract's words: the body of `routes:compute`, and of a job's item."""
-    return {
-        "waypoints": [
-            {
-                "lon": waypoint.place.lon,
-                "lat": waypoint.place.lat,
-                "radius_m": waypoint.snap_radius_m,
-                "kind": "stop",
-            }
-            for waypoint in request.waypoints
-        ],
+    wishes, include = request.preferences, request.include
+    body: dict[str, Any] = {
+        "waypoints": [_waypoint(waypoint) for waypoint in request.waypoints],
         "profile": request.profile.value,
-        "geometry": {"format": "polyline6", "dims": 2},
+        "options": {
+            "avoid": [words.AVOID[one] for one in sorted(wishes.avoid & words.AVOID.keys())],
+            "surface_preference": words.SURFACE_PREFERENCES.get(wishes.surface, "any"),
+            "e_bike": wishes.e_bike,
+        },
+        "alternatives": request.alternatives,
+        "geometry": {"format": "polyline6", "dims": 3 if Include.HEIGHTS in include else 2},
+        "include": [
+            *(["steps"] if Include.MANEUVERS in include else []),
+            *(["surface", "way_type"] if Include.SEGMENTS in include else []),
+        ],
     }
+    if request.departure_at is not None:
+        body["departure_time"] = request.departure_at.isoformat()
+    return body
+
+
+def _waypoint(waypoint: Waypoint) -> dict[str, Any]:
+    said = {
+        "lon": waypoint.place.lon,
+        "lat": waypoint.place.lat,
+        "radius_m": waypoint.snap_radius_m,
+        "kind": waypoint.kind.value,
+    }
+    if waypoint.heading_deg is not None:
+        # 359.6 degrees are 0, not 360.
+        said["heading"] = round(waypoint.heading_deg) % 360
+    return said
+
+
+def _surface_named(routes: Routes, request: RouteRequest) -> Routes:
+    """Name the one wish for a surface that the contract has no word for."""
+    if request.preferences.surface in words.SURFACE_PREFERENCES:
+        return routes
+    warned = (replace(one, warnings=(*one.warnings, _NO_SUCH_SURFACE)) for one in routes.routes)
+    return replace(routes, routes=tuple(warned))

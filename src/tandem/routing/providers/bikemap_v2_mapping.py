@@ -1,4 +1,4 @@
-"""What Bikemap's version 2 says, in the domain's words. Pure: an answer in, a route out."""
+"""What Bikemap's version 2 says, in the domain's words. Pure: an answer in, routes out."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, ValidationError
 
 from tandem.routing.domain import polyline
+from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.coordinate import Coordinate
 from tandem.routing.domain.errors import (
     AuthFailed,
@@ -25,17 +26,23 @@ from tandem.routing.domain.errors import (
     ServerError,
     TooLong,
 )
-from tandem.routing.domain.route import Leg, Route, RouteWarning
+from tandem.routing.domain.maneuver import Maneuver
+from tandem.routing.domain.route import Leg, Route, RouteWarning, Step
+from tandem.routing.domain.segment import Segment, SegmentKind, Surface, WayType
+from tandem.routing.domain.waypoint import SnappedWaypoint
 from tandem.routing.exchange import Answer
 from tandem.routing.limits import (
+    ALTERNATIVES_MAX,
     ATTRIBUTION_CHARS_MAX,
     ATTRIBUTIONS_MAX,
+    INSTRUCTION_CHARS_MAX,
     LEGS_MAX,
     VERTICES_MAX,
     WARNING_CHARS_MAX,
     WARNINGS_MAX,
     WAYPOINTS_MAX,
 )
+from tandem.routing.providers import bikemap_v2_words as words
 from tandem.routing.providers.guard import Foreign, parse
 from tandem.routing.providers.status import error_of_status, wait_s
 
@@ -86,11 +93,31 @@ class _GeoJson(Foreign):
     geojson: _LineString
 
 
+class _Step(Foreign):
+    maneuver: str
+    modifier: str | None = None
+    instruction: str = ""
+    street_name: str = ""
+    begin: _Index
+    end: _Index
+    distance_m: _Measure
+    duration_s: _Measure
+
+
 class _Leg(Foreign):
     distance_m: _Measure
     duration_s: _Measure
     begin: _Index
     end: _Index
+    steps: Annotated[tuple[_Step, ...], Field(max_length=VERTICES_MAX)] = ()
+
+
+class _Segment(Foreign):
+    # Kinds that may come later are passed over.
+    kind: str
+    begin: _Index
+    end: _Index
+    value: str
 
 
 class _Route(Foreign):
@@ -101,6 +128,17 @@ class _Route(Foreign):
     descent_m: _Measure = 0.0
     geometry: Annotated[_Polyline | _GeoJson, Field(discriminator="format")]
     legs: Annotated[list[_Leg], Field(max_length=LEGS_MAX)]
+    segments: Annotated[tuple[_Segment, ...], Field(max_length=2 * VERTICES_MAX)] = ()
+
+
+class _LonLat(Foreign):
+    lon: float
+    lat: float
+
+
+class _Snapped(Foreign):
+    snapped: _LonLat
+    snap_distance_m: _Measure
 
 
 class _Notice(Foreign):
@@ -109,9 +147,11 @@ class _Notice(Foreign):
 
 
 class _Compute(Foreign):
-    routes: Annotated[list[_Route], Field(min_length=1)]
+    routes: Annotated[list[_Route], Field(min_length=1, max_length=ALTERNATIVES_MAX + 1)]
+    waypoints: Annotated[tuple[_Snapped, ...], Field(max_length=WAYPOINTS_MAX)] = ()
     warnings: tuple[_Notice, ...] = ()
     attribution: tuple[str, ...] = ()
+    data_version: _Text = ""
 
 
 class _Fault(Foreign):
@@ -124,6 +164,11 @@ class _Problem(Foreign):
 
 
 def read(answer: Answer) -> Route:
+    """Read the best route of an answer, as `read_routes` does."""
+    return read_routes(answer).best
+
+
+def read_routes(answer: Answer) -> Routes:
     """Read an answer to `routes:compute`: by its body first, by its status where that fails.
 
     Raises:
@@ -134,7 +179,12 @@ def read(answer: Answer) -> Route:
         raise _error(problem, answer)
     if answer.status != _OK:
         raise error_of_status(answer)
-    return _route(parse(answer, _Compute))
+    said = parse(answer, _Compute)
+    snapped = (
+        SnappedWaypoint(_place(one.snapped.lon, one.snapped.lat), one.snap_distance_m)
+        for one in said.waypoints
+    )
+    return Routes(tuple(_route(route, said) for route in said.routes), tuple(snapped))
 
 
 def _problem(answer: Answer) -> _Problem | None:
@@ -165,31 +215,91 @@ def _point_index(problem: _Problem) -> int | None:
     return next((i for i in named if i is not None and 0 <= i < WAYPOINTS_MAX), None)
 
 
-def _route(said: _Compute) -> Route:
-    best = said.routes[0]
+def _route(route: _Route, said: _Compute) -> Route:
+    line, heights_m = _line(route.geometry)
+    legs = tuple(_leg(leg) for leg in route.legs)
+    segments, unknown = _segments(route.segments)
+    if any(step.maneuver is Maneuver.UNKNOWN for leg in legs for step in leg.steps):
+        unknown.add("maneuver")
     return Route(
-        distance_m=best.distance_m,
-        duration_s=best.duration_s,
-        ascent_m=best.ascent_m,
-        descent_m=best.descent_m,
-        geometry=_line(best.geometry),
-        legs=tuple(Leg(leg.distance_m, leg.duration_s, leg.begin, leg.end) for leg in best.legs),
-        warnings=tuple(
-            RouteWarning(item.code, item.detail[:WARNING_CHARS_MAX])
-            for item in said.warnings[:WARNINGS_MAX]
-        ),
+        distance_m=route.distance_m,
+        duration_s=route.duration_s,
+        ascent_m=route.ascent_m,
+        descent_m=route.descent_m,
+        geometry=line,
+        legs=legs,
+        warnings=(*_unknown(unknown), *_warnings(said)),
         attribution=tuple(
             text[:ATTRIBUTION_CHARS_MAX] for text in said.attribution[:ATTRIBUTIONS_MAX]
         ),
+        heights_m=heights_m,
+        segments=segments,
+        data_version=said.data_version,
     )
 
 
-def _line(geometry: _Polyline | _GeoJson) -> tuple[Coordinate, ...]:
+def _leg(leg: _Leg) -> Leg:
+    steps = (
+        Step(
+            words.maneuver(step.maneuver, step.modifier),
+            step.instruction[:INSTRUCTION_CHARS_MAX],
+            step.begin,
+            step.end,
+            step.distance_m,
+            step.duration_s,
+            step.street_name[:INSTRUCTION_CHARS_MAX],
+        )
+        for step in leg.steps
+    )
+    return Leg(leg.distance_m, leg.duration_s, leg.begin, leg.end, tuple(steps))
+
+
+def _segments(said: tuple[_Segment, ...]) -> tuple[tuple[Segment, ...], set[str]]:
+    """Return the stretches, and of which kinds some had a word that we do not know."""
+    segments, unknown = [], set[str]()
+    for one in said:
+        if one.kind not in SegmentKind:
+            continue
+        kind = SegmentKind(one.kind)
+        value = words.segment_value(kind, one.value)
+        if value is None:
+            unknown.add(one.kind)
+            value = Surface.OTHER if kind is SegmentKind.SURFACE else WayType.OTHER
+        segments.append(Segment(kind, one.begin, one.end, value))
+    return tuple(segments), unknown
+
+
+def _unknown(kinds: set[str]) -> list[RouteWarning]:
+    detail = "the provider has a word for it that we do not know"
+    return [RouteWarning(f"{kind}.unknown", detail) for kind in sorted(kinds)]
+
+
+def _warnings(said: _Compute) -> list[RouteWarning]:
+    return [
+        RouteWarning(item.code, item.detail[:WARNING_CHARS_MAX])
+        for item in said.warnings[:WARNINGS_MAX]
+    ]
+
+
+def _line(
+    geometry: _Polyline | _GeoJson,
+) -> tuple[tuple[Coordinate, ...], tuple[float, ...] | None]:
+    """Return the line, and its heights where it has three dimensions."""
+    if isinstance(geometry, _GeoJson):
+        rows = geometry.geojson.coordinates
+        is_3d = all(len(row) == 3 for row in rows)  # noqa: PLR2004 - dimensions
+        heights_m = tuple(row[2] for row in rows) if is_3d else None
+        return tuple(_place(row[0], row[1]) for row in rows), heights_m
     try:
-        if isinstance(geometry, _GeoJson):
-            return tuple(Coordinate(row[0], row[1]) for row in geometry.geojson.coordinates)
         if geometry.dims == 3:  # noqa: PLR2004 - dimensions
-            return polyline.decode_3d(geometry.polyline, 6)[0]
-        return polyline.decode(geometry.polyline, 6)
+            return polyline.decode_3d(geometry.polyline, 6)
+        return polyline.decode(geometry.polyline, 6), None
     except ValueError as error:
         raise BadPayload(f"the line is broken: {error}") from error
+
+
+def _place(lon: float, lat: float) -> Coordinate:
+    try:
+        return Coordinate(lon, lat)
+    except ValueError as error:
+        raise BadPayload("a place is not on the globe") from error
