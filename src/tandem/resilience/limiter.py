@@ -8,20 +8,17 @@ provider that becomes ten times as slow is not given ten times as many calls in 
 In one thing it differs from Netflix's: the long average learns only while calls have room, so only
 from round trips that hold no queue of our own making. Learning from all, it takes the queue for
 usual in minutes and lets the limit climb to its bound (measured here, at constant overload). Where
-calls never have room, the least round trip is measured now and then at the least concurrency, as
-Envoy does: twice a minute, for ten calls.
+calls have had no room and taken too long for half a minute on end, the other side may be slower
+now: the round trip is measured at the least concurrency, for ten calls, as Envoy does regularly.
 
 There is no queue here. Who finds no slot is told at once, while a fallback still has time.
 
 Slots are shared in two ways. Batch calls never hold more than a tenth of the limit, so that live
 calls find the rest whenever they come: what is lent cannot be called back, as calls are not
-interrupted. And a tenant never holds more than twice the slots that are free (dynamic thresholds,
-Choudhury and Hahne 1998): one alone gets two thirds, and however greedy some are, another finds a
-slot, with no number of tenants to be known.
+interrupted. And each tenant keeps what it lately used (`tenants`).
 """
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 
 from tandem.resilience.caller import LIVE, Caller, Partition
@@ -35,16 +32,16 @@ from tandem.resilience.limits import (
     LIMITER_LONG_SAMPLES,
     LIMITER_MAX,
     LIMITER_MIN,
-    LIMITER_PROBE_EVERY_S,
+    LIMITER_PROBE_AFTER_S,
     LIMITER_RECOVERY,
     LIMITER_RECOVERY_RATIO,
     LIMITER_ROUND_TRIP_S_MIN,
     LIMITER_SHORT_SAMPLES,
     LIMITER_SMOOTHING,
-    LIMITER_TENANT_PER_FREE,
     LIMITER_TOLERANCE,
 )
 from tandem.resilience.outcome import Outcome
+from tandem.resilience.tenants import TenantShares
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +59,12 @@ class LimiterSettings:
     smoothing: float = LIMITER_SMOOTHING
     backoff: float = LIMITER_BACKOFF
     batch_share: float = LIMITER_BATCH_SHARE
-    tenant_per_free: float = LIMITER_TENANT_PER_FREE
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit_min <= self.initial <= self.limit_max:
             raise ValueError("a limiter's bounds: 1 <= limit_min <= initial <= limit_max")
         shares = (self.smoothing, self.backoff, self.batch_share)
-        if self.tolerance < 1 or self.tenant_per_free <= 0 or not all(0 < s <= 1 for s in shares):
+        if self.tolerance < 1 or not all(0 < share <= 1 for share in shares):
             raise ValueError("a limiter tolerates what is usual, and its shares are up to 1")
 
 
@@ -94,7 +90,7 @@ class GradientEstimate:
         self._long = _Average(LIMITER_LONG_SAMPLES)
         self._short = _Average(LIMITER_SHORT_SAMPLES)
         self._probe: _Average | None = None
-        self._probed_at_s = self._shrunk_at_s = -math.inf
+        self._usual_at_s = self._shrunk_at_s = -math.inf
 
     @property
     def limit(self) -> int:
@@ -111,28 +107,28 @@ class GradientEstimate:
         self._short.add(round_trip_s)
         if has_room or self._long.count < LIMITER_SHORT_SAMPLES:
             self._long.add(round_trip_s)
-            self._probed_at_s = now_s
-        elif now_s - self._probed_at_s >= LIMITER_PROBE_EVERY_S:
-            self._probe, self._probed_at_s = _Average(LIMITER_SHORT_SAMPLES), now_s
         # After a slow time the long average would call everything fast for long.
         if self._long.value > LIMITER_RECOVERY_RATIO * self._short.value:
             self._long.value *= LIMITER_RECOVERY
+        ratio = self._settings.tolerance * self._long.value / self._short.value
+        if has_room or ratio >= 1:
+            self._usual_at_s = now_s
+        elif now_s - self._usual_at_s >= LIMITER_PROBE_AFTER_S:
+            self._probe, self._usual_at_s = _Average(LIMITER_SHORT_SAMPLES), now_s
         # What was not used was not tried: the limit does not grow on it.
         if not has_room:
-            self._follow()
+            self._follow(ratio)
 
     def _measure(self, probe: _Average, started_s: float, round_trip_s: float) -> None:
         """Take in a round trip at the least concurrency: what began before is not one."""
-        if started_s >= self._probed_at_s:
+        if started_s >= self._usual_at_s:
             probe.add(round_trip_s)
         if probe.count == LIMITER_SHORT_SAMPLES:
             self._long.value = self._short.value = probe.value
             self._probe = None
 
-    def _follow(self) -> None:
-        ratio = self._settings.tolerance * self._long.value / self._short.value
-        gradient = max(LIMITER_GRADIENT_MIN, min(1.0, ratio))
-        target = self._limit * gradient + LIMITER_GROWTH
+    def _follow(self, ratio: float) -> None:
+        target = self._limit * max(LIMITER_GRADIENT_MIN, min(1.0, ratio)) + LIMITER_GROWTH
         smoothing = self._settings.smoothing
         self._set(self._limit * (1 - smoothing) + target * smoothing)
 
@@ -155,6 +151,7 @@ class Slot:
 
     caller: Caller
     at_s: float
+    tenant: str | None = None
 
 
 class GradientLimiter:
@@ -165,7 +162,7 @@ class GradientLimiter:
         self._estimate = GradientEstimate(settings)
         self._in_flight = 0
         self._batch = 0
-        self._tenants: Counter[str] = Counter()
+        self._tenants = TenantShares()
 
     @property
     def limit(self) -> int:
@@ -189,11 +186,13 @@ class GradientLimiter:
             raise Rejected(RejectReason.CONCURRENCY)
         if caller.partition is Partition.BATCH and self._batch >= self.batch_max:
             raise Rejected(RejectReason.BATCH_YIELDS)
-        tenant = caller.tenant
-        if tenant is not None and self._tenants[tenant] >= self._settings.tenant_per_free * free:
-            raise Rejected(RejectReason.TENANT_SHARE)
-        self._count(caller, 1)
-        return Slot(caller, now_s)
+        tenant = None
+        if caller.tenant is not None:
+            tenant = self._tenants.claim(caller.tenant, free, self.limit, now_s)
+            if tenant is None:
+                raise Rejected(RejectReason.TENANT_SHARE)
+        self._count(caller.partition, 1)
+        return Slot(caller, now_s, tenant)
 
     def release(self, slot: Slot, outcome: Outcome, now_s: float) -> None:
         """Give a slot back.
@@ -202,17 +201,15 @@ class GradientLimiter:
         was ANSWERED is a round trip like any other; what is NEUTRAL teaches nothing.
         """
         in_flight = self._in_flight
-        self._count(slot.caller, -1)
+        self._count(slot.caller.partition, -1)
+        if slot.tenant is not None:
+            self._tenants.release(slot.tenant)
         if outcome is Outcome.FAILURE:
             self._estimate.failed(slot.at_s, now_s)
         elif outcome is not Outcome.NEUTRAL:
             self._estimate.answered(slot.at_s, now_s, in_flight)
 
-    def _count(self, caller: Caller, change: int) -> None:
+    def _count(self, partition: Partition, change: int) -> None:
         self._in_flight += change
-        if caller.partition is Partition.BATCH:
+        if partition is Partition.BATCH:
             self._batch += change
-        if caller.tenant is not None:
-            self._tenants[caller.tenant] += change
-            if not self._tenants[caller.tenant]:
-                del self._tenants[caller.tenant]

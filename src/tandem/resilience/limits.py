@@ -40,7 +40,7 @@ THROTTLE_WINDOW_S: Final = 120.0
 THROTTLE_ALLOWANCE: Final = 20.0
 
 # The concurrency limiter: Netflix's defaults for Gradient2 but for the least limit (there 20), at
-# which a small provider queues already. The least round trip is measured there, now and then.
+# which a small provider queues already. After so long a slow time the round trip is measured there.
 LIMITER_INITIAL: Final = 20
 LIMITER_MIN: Final = 10
 LIMITER_MAX: Final = 200
@@ -53,11 +53,12 @@ LIMITER_LONG_SAMPLES: Final = 600
 LIMITER_SHORT_SAMPLES: Final = 10
 LIMITER_RECOVERY_RATIO: Final = 2.0
 LIMITER_RECOVERY: Final = 0.95
-LIMITER_PROBE_EVERY_S: Final = 30.0
+LIMITER_PROBE_AFTER_S: Final = 30.0
 LIMITER_ROUND_TRIP_S_MIN: Final = 1e-6
-# Who gets the slots: a tenth for batch calls; to one tenant at most twice what is free.
+# Who gets the slots: a tenth for batch calls; to each tenant what it used in the last epochs.
 LIMITER_BATCH_SHARE: Final = 0.1
-LIMITER_TENANT_PER_FREE: Final = 2.0
+TENANT_EPOCH_S: Final = 5.0
+TENANTS_MAX: Final = 4_096
 
 # Rate limits. A share of the burst that is a matter of floating point; the longest debt.
 RATE_SLACK: Final = 1e-9

@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import random
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,6 +17,7 @@ from tandem.resilience.deadline import Deadline
 from tandem.resilience.errors import Rejected, RejectReason
 from tandem.resilience.layers import Sized
 from tandem.resilience.limiter import GradientLimiter, LimiterSettings, Slot
+from tandem.resilience.limits import TENANTS_MAX
 from tandem.resilience.outcome import Outcome
 
 _BATCH = Caller(Partition.BATCH)
@@ -63,7 +65,9 @@ class LimiterMachine(RuleBasedStateMachine):
         """What is in flight is what was given and not released, of tenants too."""
         assert self.limiter.in_flight == len(self.held)
         tenants = Counter(slot.caller.tenant for slot in self.held if slot.caller.tenant)
-        assert self.limiter._tenants == tenants
+        shares = self.limiter._tenants
+        assert all(shares.in_flight(name) == tenants[name] for name in ("one", "two", "three"))
+        assert shares._unused == sum(tenant.unused for tenant in shares._tenants.values())
         assert 4 <= self.limiter.limit <= 40
         assert self.limiter.batch_max <= max(1, self.limiter.limit / 10)
 
@@ -74,7 +78,8 @@ class LimiterMachine(RuleBasedStateMachine):
             RejectReason.CONCURRENCY: free <= 0,
             RejectReason.BATCH_YIELDS: caller.partition is Partition.BATCH
             and batch >= self.limiter.batch_max,
-            RejectReason.TENANT_SHARE: caller.tenant is not None and own >= 2 * free,
+            # Never one below a third of the limit, as there are three.
+            RejectReason.TENANT_SHARE: caller.tenant is not None and 3 * own >= self.limiter.limit,
         }[reason]
 
 
@@ -106,13 +111,92 @@ def test_batch_yields_to_live_entirely() -> None:
     assert _fill(limiter, _BATCH) == 0
 
 
-def test_a_greedy_tenant_leaves_slots_to_others() -> None:
-    """However many calls some make, each other tenant finds a slot."""
+def test_tenants_keep_what_they_lately_used() -> None:
+    """One that asks for all gets what others do not use, and they find theirs when they come."""
     limiter = GradientLimiter(LimiterSettings(initial=60))
-    assert _fill(limiter, Caller(tenant="greedy")) == 40
-    assert _fill(limiter, Caller(tenant="also")) == 14
-    assert _fill(limiter, Caller(tenant="third")) == 4
-    assert _fill(limiter, Caller(tenant="fourth")) >= 1
+    quiet = [limiter.acquire(0.0, Caller(tenant="quiet")) for _ in range(10)]
+    for slot in quiet[:8]:
+        limiter.release(slot, Outcome.NEUTRAL, 0.1)
+    assert _fill(limiter, Caller(tenant="greedy")) == 50
+    assert _fill(limiter, Caller(tenant="quiet")) == 8
+
+
+def test_one_tenant_alone_may_use_everything() -> None:
+    """And another who comes then is given each slot that falls free, up to a fair share."""
+    limiter = GradientLimiter()
+    first = [limiter.acquire(0.0, Caller(tenant="first")) for _ in range(20)]
+    assert _fill(limiter, Caller(tenant="second")) == 0
+    second = 0
+    for slot in first:
+        limiter.release(slot, Outcome.NEUTRAL, 0.1)
+        second += _fill(limiter, Caller(tenant="second"))
+        _fill(limiter, Caller(tenant="first"))
+    assert second >= 9
+
+
+def test_what_was_used_long_ago_is_free_to_all() -> None:
+    """After two epochs nothing is kept for who is gone, nor remembered."""
+    limiter = GradientLimiter()
+    gone = [limiter.acquire(0.0, Caller(tenant="gone")) for _ in range(20)]
+    for slot in gone:
+        limiter.release(slot, Outcome.NEUTRAL, 0.1)
+    for now_s, expected in ((0.2, 10), (5.1, 0), (10.2, 10)):
+        taken = 0
+        with suppress(Rejected):
+            while True:
+                limiter.acquire(now_s, Caller(tenant="new"))
+                taken += 1
+        assert taken == expected
+    assert len(limiter._tenants) == 1
+
+
+def test_tenants_beyond_the_bound_are_one() -> None:
+    """Their names cost no more memory, and their slots come back."""
+    limiter = GradientLimiter(LimiterSettings(initial=200))
+    for number in range(10_000):
+        slot = limiter.acquire(0.0, Caller(tenant=str(number)))
+        limiter.release(slot, Outcome.NEUTRAL, 0.0)
+    assert len(limiter._tenants) <= TENANTS_MAX + 1
+    assert limiter.in_flight == 0
+
+
+def test_a_noisy_neighbour_takes_nobodys_slots() -> None:
+    """G20: one of four tenants at ten times its calls; the others' p99 and rejections stay."""
+    calm, noisy = (_shared(factor) for factor in (1, 10))
+    for tenant in ("b", "c", "d"):
+        (calm_s, _), (noisy_s, rejected) = calm[tenant], noisy[tenant]
+        p99_s = [sorted(waits_s)[len(waits_s) * 99 // 100] for waits_s in (calm_s, noisy_s)]
+        assert p99_s[1] <= 1.1 * p99_s[0]
+        assert rejected <= 0.01 * len(noisy_s)
+    assert noisy["a"][1] > len(noisy["a"][0])
+
+
+def _shared(factor: int) -> dict[str, tuple[list[float], int]]:
+    """Four tenants, 40 calls a second each, `a` with a factor: waits and number of rejections."""
+    limiter, chance = GradientLimiter(), random.Random(4)
+    provider = _Provider(1_000, 0.8, chance)
+    arrivals = sorted(
+        (chance.uniform(0, 60), tenant)
+        for tenant, times in (("a", factor), ("b", 1), ("c", 1), ("d", 1))
+        for _ in range(40 * 60 * times)
+    )
+    flying: list[tuple[float, int, Slot]] = []
+    ends: dict[str, tuple[list[float], int]] = {tenant: ([], 0) for tenant in "abcd"}
+    for number, (now_s, tenant) in enumerate(arrivals):
+        while flying and flying[0][0] <= now_s:
+            end_s, _, slot = heapq.heappop(flying)
+            limiter.release(slot, Outcome.SUCCESS, end_s)
+        waits_s, rejected = ends[tenant]
+        try:
+            slot = limiter.acquire(now_s, Caller(tenant=tenant))
+        except Rejected:
+            # The limit first has to grow to what is needed.
+            ends[tenant] = waits_s, rejected + (now_s > 20)
+            continue
+        end_s = provider.end_s(now_s)
+        heapq.heappush(flying, (end_s, number, slot))
+        waits_s.append(end_s - now_s)
+    return ends
 
 
 @dataclass(slots=True)
@@ -258,7 +342,6 @@ async def test_ten_thousand_cancelled_calls_leave_every_slot() -> None:
         {"smoothing": 0.0},
         {"backoff": 1.5},
         {"batch_share": 0.0},
-        {"tenant_per_free": 0.0},
     ],
 )
 def test_senseless_settings_are_refused(settings: dict[str, float]) -> None:
