@@ -84,6 +84,7 @@ class Bench:
     jobs: RoutingJobs
     worker: JobWorker
     clock: WallClock
+    bikemap_url: str
 
     async def work(self) -> int:
         """Do what is due until nothing is; return how many pieces that was."""
@@ -124,10 +125,15 @@ class Bench:
 
 @asynccontextmanager
 async def benched(
-    uri: str, bikemap: Bikemap, *, remote: bool = False, callback_url: str | None = None
+    uri: str,
+    bikemap: Bikemap,
+    *,
+    remote: bool = False,
+    callback_url: str | None = None,
+    clock: WallClock | None = None,
 ) -> AsyncIterator[Bench]:
     """Open a bench; `remote` lets Bikemap compute the jobs of routes."""
-    clock = WallClock()
+    clock = clock or WallClock()
     box = SecretBox(bytes(32))
     chance = random.Random(1).random
     async with AsyncExitStack() as stack:
@@ -150,4 +156,4 @@ async def benched(
             Messenger(store, box, sender, clock, chance),
             clock,
         )
-        yield Bench(uri, store, RoutingJobs(store, box, clock, policy), worker, clock)
+        yield Bench(uri, store, RoutingJobs(store, box, clock, policy), worker, clock, server.url)
