@@ -40,6 +40,7 @@ from tandem.routing.gateway import RoutingGateway
 from tandem.routing.jobs.core import JobKind
 from tandem.routing.jobs.service import ProviderPolicy, RoutingJobs
 from tandem.routing.jobs.worker import working as working_off_routes
+from tandem.routing.prefetch import prefetching
 from tandem.routing.providers.bikemap_jobs import BikemapJobs
 from tandem.routing.service import open_gateway
 from tandem.routing.storage.cache.store import CacheStore, open_cache_store
@@ -131,6 +132,8 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         ledger_http.install_quick_writes(api, ledgers, keys.verify)
         store = await stack.enter_async_context(open_cache_store(conninfo))
         gateway = await stack.enter_async_context(_gateway(settings, registry, store))
+        prefetch = prefetching(gateway, settings.prefetch_credits_per_hour, time.monotonic)
+        await stack.enter_async_context(prefetch)
         api.include_router(routing_http.create_router(gateway, require))
         jobs = await stack.enter_async_context(_routing_jobs(settings, conninfo))
         api.include_router(routing_http.create_jobs_router(jobs, require))

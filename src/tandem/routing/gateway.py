@@ -7,7 +7,7 @@ answers and nothing can be estimated for, end in an error.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 from tandem.resilience.caller import CALLER, Caller, Partition
@@ -62,6 +62,8 @@ class RoutingGateway:
         self._clock = clock
         self._flights: SingleFlight[RequestKey, Result[Any]] = SingleFlight()
         self._refreshes: dict[RequestKey, asyncio.Task[None]] = {}
+        self.on_asked: Callable[[Request], None] = lambda _request: None
+        """Told of each question that somebody waits for."""
 
     async def close(self) -> None:
         """Give up refreshes that are under way."""
@@ -91,6 +93,8 @@ class RoutingGateway:
             NoneAnswered: Nobody answered, and the kind of answer cannot be estimated.
             DeadlineExceeded: The deadline had passed before anything was done.
         """
+        if CALLER.get().partition is Partition.LIVE:
+            self.on_asked(request)
         try:
             result = await self._answer(request, deadline)
         except RoutingError as error:
@@ -104,6 +108,26 @@ class RoutingGateway:
     def upstreams(self) -> Sequence[Upstream]:
         """The providers, in the order in which they are asked."""
         return self._chain.upstreams
+
+    def fresh_left_s(self, request: Request) -> float | None:
+        """Return for how long what is kept stays fresh, below 0 if it is stale; None: nothing."""
+        return self._cache.fresh_left_s(request.key())
+
+    def credits(self, request: Request) -> float:
+        """Estimate what an answer costs at the most, in a provider's credits."""
+        costs = (upstream.provider.credits(request) for upstream in self._chain.upstreams)
+        return max(costs, default=0.0)
+
+    async def renew(self, request: Request, deadline: Deadline) -> None:
+        """Fetch an answer anew, though what is kept may be fresh, and keep it.
+
+        Raises:
+            RoutingError: No provider gave one.
+            TimeoutError: None came in time.
+        """
+        key = request.key()
+        async with deadline.scope():
+            await self._flights.run(key, lambda: self._live(request, key, deadline))
 
     async def purge(self, area: Area) -> int:
         """Forget what was answered about an area; return how many shared entries that were."""

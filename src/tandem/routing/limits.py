@@ -131,6 +131,15 @@ ATTEMPT_MS_FAIR: Final = 250
 # Added to a wait that a provider asked for, so that we never come a moment early.
 WAIT_MARGIN_S: Final = 0.002
 
+# Prefetching: which questions are watched, which count as hot, and how soon before they are stale.
+HOT_KEYS_MAX: Final = 512
+PREFETCH_EVERY_S: Final = 5.0
+PREFETCH_ROUNDS_TO_FADE: Final = 60
+PREFETCH_KEYS_MAX: Final = 50
+PREFETCH_USES_MIN: Final = 5.0
+PREFETCH_AHEAD_S: Final = 20.0
+PREFETCH_BURST_CREDITS: Final = 10.0
+
 # Background jobs. Results are kept for a day, then the job says so for a week.
 JOB_ITEMS_MAX: Final = 10_000
 JOB_ITEMS_QUEUED_MAX: Final = 50_000

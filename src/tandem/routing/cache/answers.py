@@ -132,6 +132,12 @@ class AnswerCache[V]:
             return None
         return found
 
+    def fresh_left_s(self, key: Hashable) -> float | None:
+        """Return for how long what memory knows stays fresh, below 0 if stale; None: nothing."""
+        now_s = self._utc_s()
+        known = self._memory.get(key, now_s)
+        return None if known is None else known[0].lifetime.fresh_until_s - now_s
+
     async def find(self, key: Hashable, deadline: Deadline) -> Found[V] | None:
         """Look into memory, and where it knows nothing fresh, into the shared tier."""
         here = self.recall(key)
