@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from tests.support.routing import gateway_on
 from tandem.platform.auth import create_require
 from tandem.platform.http import Health, create_api
 from tandem.platform.http.compatibility import breaking_changes
-from tandem.routing.http import create_operating_router, create_router
+from tandem.routing.http import create_jobs_router, create_operating_router, create_router
+from tandem.routing.jobs.service import RoutingJobs
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +30,8 @@ async def _served() -> dict[str, Any]:
         require = create_require(lambda _token: None)  # type: ignore[arg-type,return-value]  # unused
         app.include_router(create_router(gateway, require))
         app.include_router(create_operating_router(gateway, require))
+        jobs = RoutingJobs(None, None, lambda: datetime.now(UTC))  # type: ignore[arg-type]  # unused
+        app.include_router(create_jobs_router(jobs, require))
         described = app.openapi()
     described["paths"] = {
         path: item for path, item in described["paths"].items() if path.startswith("/v1/")

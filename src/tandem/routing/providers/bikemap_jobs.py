@@ -21,8 +21,8 @@ from tandem.routing.limits import (
     PROVIDER_PAGE_ITEMS_MAX,
 )
 from tandem.routing.providers import bikemap_v2_mapping as mapping
-from tandem.routing.providers.bikemap_v2 import API_VERSION, TOKEN_PATH, compute_body
-from tandem.routing.providers.guard import Foreign, believed, parse
+from tandem.routing.providers.bikemap_v2 import API_VERSION, TOKEN_PATH, compute_body, read_answer
+from tandem.routing.providers.guard import Foreign, parse
 from tandem.routing.providers.oauth import TokenSource
 from tandem.routing.providers.status import wait_s
 
@@ -201,7 +201,7 @@ class BikemapJobs:
 
 def read_remote(item: RemoteItem, request: RouteRequest) -> Routes:
     """Read what came of an item as if it had been asked for alone. Raises RoutingError."""
-    return believed(Routes((mapping.read(item.said),)), request)
+    return read_answer(item.said, request)
 
 
 def _item(item: _Item, page: _Page, whole: Answer) -> RemoteItem:
@@ -219,7 +219,7 @@ def _seen(answer: Answer) -> Seen:
 def _refused(answer: Answer) -> RoutingError:
     """Name what they answered instead of doing it."""
     try:
-        mapping.read(answer)
+        mapping.read_routes(answer)
     except RoutingError as error:
         return error
     return InvalidRequest(f"the provider answered {answer.status}")

@@ -86,8 +86,7 @@ class BikemapV2:
         answer = await self._ask(request, deadline)
         usage = structured_usage(answer.headers)
         try:
-            routes = compared(mapping.read_routes(answer), request, self.capabilities)
-            return Answered(believed(_surface_named(routes, request), request), usage)
+            return Answered(read_answer(answer, request), usage)
         except RoutingError as error:
             error.usage = usage
             raise
@@ -110,6 +109,16 @@ class BikemapV2:
             headers={"Authorization": f"Bearer {token}", "Bikemap-Version": API_VERSION},
             deadline=deadline,
         )
+
+
+def read_answer(answer: Answer, request: RouteRequest) -> Routes:
+    """Read an answer about routes, alone or of a job's item, and believe it or not.
+
+    Raises:
+        RoutingError: It is a refusal or a failure, or cannot be true.
+    """
+    routes = compared(mapping.read_routes(answer), request, BikemapV2.capabilities)
+    return believed(_surface_named(routes, request), request)
 
 
 def compute_body(request: RouteRequest) -> dict[str, Any]:
