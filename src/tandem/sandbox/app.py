@@ -27,6 +27,8 @@ from tandem.sandbox.traffic import Traffic, WatchTraffic
 from tandem.sandbox.v2.compute import RouteComputer
 from tandem.sandbox.v2.endpoints import PATHS, PREFIX, Endpoints
 from tandem.sandbox.v2.gate import Gate
+from tandem.sandbox.v2.room import Room
+from tandem.sandbox.v2.survey import Surveyor
 
 _log = structlog.get_logger(__name__)
 _NOT_FOUND, _METHOD_NOT_ALLOWED = 404, 405
@@ -62,7 +64,10 @@ async def open_sandbox(
         engine = Engine(client)
         keyring = Keyring(config.clients, clock, new_token)
         faults, traffic = Faults(config.seed), Traffic(PATHS)
-        endpoints = Endpoints(keyring, Gate(keyring, clock), RouteComputer(engine))
+        room = Room()
+        computer = RouteComputer(engine, room)
+        surveyor = Surveyor(engine, room, computer.version)
+        endpoints = Endpoints(keyring, Gate(keyring, clock), computer, surveyor)
         yield Starlette(
             routes=[
                 *endpoints.routes(),

@@ -81,7 +81,7 @@ class Engine:
 
     async def route(self, query: RouteQuery) -> list[dict[str, Any]]:
         """Return trips, best first. Raises EngineFailure."""
-        answer = await self._post(
+        answer = await self.ask(
             "/route",
             {
                 "locations": [dict(location) for location in query.locations],
@@ -97,14 +97,14 @@ class Engine:
     async def heights_m(self, polyline6: str) -> list[float]:
         """Return the height of each vertex; where the terrain has none, the sea's."""
         body = {"encoded_polyline": polyline6, "height_precision": 1}
-        answer = await self._post("/height", body)
+        answer = await self.ask("/height", body)
         return [height or 0.0 for height in answer["height"]]
 
     async def edges(
         self, polyline6: str, costing_options: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
         """Return the edges under a line that is exactly a route's leg. Raises NoMatch at times."""
-        answer = await self._post(
+        answer = await self.ask(
             "/trace_attributes",
             {
                 "encoded_polyline": polyline6,
@@ -120,15 +120,16 @@ class Engine:
     async def has_network(self, location: Mapping[str, Any]) -> bool:
         """Tell whether there is network within the location's cut-off."""
         body = {"locations": [dict(location)], "costing": "bicycle", "verbose": False}
-        answer: Any = await self._post("/locate", body)
+        answer: Any = await self.ask("/locate", body)
         return bool(answer[0]["edges"])
 
     async def data_version(self) -> str:
         """Name the map data: the last change in it, and when the tiles were built."""
-        status = await self._post("/status", {"verbose": True})
+        status = await self.ask("/status", {"verbose": True})
         return f"osm-{status['osm_changeset']}.{status['tileset_last_modified']}"
 
-    async def _post(self, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def ask(self, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask for an action and return its answer. Raises EngineFailure."""
         try:
             response = await self._client.post(action, json=body)
         except httpx2.ReadTimeout as error:

@@ -11,18 +11,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from tandem.sandbox.v2.maneuvers import ManeuverKind, Modifier
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """A piece of an answer."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LonLat(_Answer):
+class LonLat(Answer):
     """A place."""
 
     lon: float
     lat: float
 
 
-class PolylineGeometry(_Answer):
+class PolylineGeometry(Answer):
     """A line encoded with six digits, latitude first; a third dimension is the height in cm."""
 
     format: Literal["polyline6"] = "polyline6"
@@ -30,14 +32,14 @@ class PolylineGeometry(_Answer):
     polyline: str
 
 
-class LineString(_Answer):
+class LineString(Answer):
     """A GeoJSON line: [lon, lat] or [lon, lat, height]."""
 
     type: Literal["LineString"] = "LineString"
     coordinates: list[list[float]]
 
 
-class GeoJsonGeometry(_Answer):
+class GeoJsonGeometry(Answer):
     """A line as GeoJSON."""
 
     format: Literal["geojson"] = "geojson"
@@ -48,7 +50,7 @@ class GeoJsonGeometry(_Answer):
 type Geometry = Annotated[PolylineGeometry | GeoJsonGeometry, Field(discriminator="format")]
 
 
-class Step(_Answer):
+class Step(Answer):
     """One instruction and the stretch that it covers."""
 
     maneuver: ManeuverKind
@@ -60,7 +62,7 @@ class Step(_Answer):
     duration_s: float
 
 
-class Leg(_Answer):
+class Leg(Answer):
     """The way from one stop to the next; `steps` are there when asked for."""
 
     distance_m: float
@@ -70,7 +72,7 @@ class Leg(_Answer):
     steps: list[Step]
 
 
-class Segment(_Answer):
+class Segment(Answer):
     """A stretch with one value of one kind."""
 
     kind: Literal["surface", "way_type"]
@@ -79,7 +81,7 @@ class Segment(_Answer):
     value: str
 
 
-class Route(_Answer):
+class Route(Answer):
     """One route; `bbox` is west, south, east, north."""
 
     id: str
@@ -93,21 +95,21 @@ class Route(_Answer):
     segments: list[Segment]
 
 
-class SnappedWaypoint(_Answer):
+class SnappedWaypoint(Answer):
     """Where a requested waypoint lies on the network."""
 
     snapped: LonLat
     snap_distance_m: float
 
 
-class Notice(_Answer):
+class Notice(Answer):
     """Something that was asked for and not quite given."""
 
     code: str
     detail: str
 
 
-class ComputeAnswer(_Answer):
+class ComputeAnswer(Answer):
     """Routes, best first, and what they rest on."""
 
     routes: list[Route]

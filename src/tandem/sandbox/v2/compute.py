@@ -1,6 +1,5 @@
 """`POST /v2/routes:compute`: checks, engine calls, and the answer."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from tandem.sandbox import engine, geometry, limits
 from tandem.sandbox.problems import ApiProblem, Code, Fault
 from tandem.sandbox.v2 import answers, translate
 from tandem.sandbox.v2.requests import ComputeRequest, Include
+from tandem.sandbox.v2.room import Room
 
 ATTRIBUTION: Final = (
     "© OpenStreetMap contributors, Open Database License (ODbL) 1.0",
@@ -35,11 +35,11 @@ def cost_credits(request: ComputeRequest) -> int:
 
 
 class RouteComputer:
-    """Computes routes on an engine, a bounded number at a time."""
+    """Computes routes on an engine, where there is room."""
 
-    def __init__(self, engine_client: engine.Engine) -> None:
+    def __init__(self, engine_client: engine.Engine, room: Room) -> None:
         self._engine = engine_client
-        self._running = 0
+        self._room = room
         self._data_version: str | None = None
 
     async def compute(self, request: ComputeRequest) -> answers.ComputeAnswer:
@@ -49,20 +49,8 @@ class RouteComputer:
             ApiProblem: No route, or none now, in the contract's words.
         """
         _check_reach(request)
-        if self._running >= limits.COMPUTES_MAX:
-            retry = {"Retry-After": str(limits.OVERLOADED_RETRY_S)}
-            raise ApiProblem(Code.OVERLOADED, headers=retry)
-        self._running += 1
-        try:
-            async with asyncio.timeout(limits.COMPUTE_TIMEOUT_S):
-                return await self._answer(request)
-        except (TimeoutError, engine.ComputeTimeout) as error:
-            raise ApiProblem(Code.COMPUTE_TIMEOUT) from error
-        except engine.Unavailable as error:
-            retry = {"Retry-After": str(limits.MAINTENANCE_RETRY_S)}
-            raise ApiProblem(Code.MAINTENANCE, headers=retry) from error
-        finally:
-            self._running -= 1
+        async with self._room.place():
+            return await self._answer(request)
 
     async def _answer(self, request: ComputeRequest) -> answers.ComputeAnswer:
         options = translate.costing_options(request)
@@ -83,7 +71,7 @@ class RouteComputer:
             waypoints=translate.snapped(places, distances_m),
             warnings=notices,
             attribution=list(ATTRIBUTION),
-            data_version=await self._version(),
+            data_version=await self.version(),
         )
 
     async def _trips(
@@ -133,7 +121,8 @@ class RouteComputer:
                 notices.append(answers.Notice(code="segments.unavailable", detail=detail))
         return translate.route(trip, line, heights_m, segments, request)
 
-    async def _version(self) -> str:
+    async def version(self) -> str:
+        """Name the data that answers rest on."""
         # The tiles of an engine do not change under it, so once is enough.
         if self._data_version is None:
             self._data_version = await self._engine.data_version()

@@ -56,11 +56,13 @@ class Include(StrEnum):
     WAY_TYPE = "way_type"
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A piece of a request: nothing unknown, nothing infinite."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Waypoint(_Strict):
+class Waypoint(Strict):
     """A place to go to or through (degrees, WGS 84)."""
 
     lon: Annotated[float, Field(strict=True, ge=-180, le=180)]
@@ -72,7 +74,7 @@ class Waypoint(_Strict):
     kind: WaypointKind = WaypointKind.STOP
 
 
-class Options(_Strict):
+class Options(Strict):
     """Wishes for the way."""
 
     avoid: Annotated[list[Avoidance], Field(max_length=len(Avoidance))] = []
@@ -80,14 +82,14 @@ class Options(_Strict):
     e_bike: Annotated[bool, Field(strict=True)] = False
 
 
-class GeometryRequest(_Strict):
+class GeometryRequest(Strict):
     """The form of the line; with three dimensions each vertex has its height."""
 
     format: GeometryFormat = GeometryFormat.POLYLINE6
     dims: Literal[2, 3] = 2
 
 
-class ComputeRequest(_Strict):
+class ComputeRequest(Strict):
     """A request for routes through waypoints in the given order."""
 
     waypoints: Annotated[

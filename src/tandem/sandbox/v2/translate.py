@@ -23,7 +23,7 @@ from tandem.sandbox.v2.requests import (
 )
 from tandem.sandbox.v2.ways import surface, way_type
 
-_BICYCLE_TYPES: Final[Mapping[Profile, str]] = {
+BICYCLE_TYPES: Final[Mapping[Profile, str]] = {
     Profile.TOURING: "Hybrid",
     Profile.ROAD: "Road",
     Profile.MTB: "Mountain",
@@ -41,7 +41,7 @@ def costing_options(request: ComputeRequest) -> dict[str, Any]:
     """Say the profile and the wishes in the engine's words."""
     options = request.options
     chosen: dict[str, Any] = {
-        "bicycle_type": _BICYCLE_TYPES[request.profile],
+        "bicycle_type": BICYCLE_TYPES[request.profile],
         "avoid_bad_surfaces": _AVOID_BAD_SURFACES[options.surface_preference],
     }
     if options.e_bike:
