@@ -123,10 +123,10 @@ class Worker:
             },
         )
 
-    def kill(self) -> None:
+    def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         """Kill it at this very moment."""
         self.pids.append(self.child.pid)
-        os.kill(self.child.pid, signal.SIGKILL)
+        os.kill(self.child.pid, how)
         self.killed.set()
 
     async def restart(self) -> None:
@@ -220,3 +220,33 @@ async def test_a_worker_is_killed_at(
     for seen in receiver.seen:
         verify_webhook([SECRET], seen.headers, seen.body, datetime.now(UTC))
     assert len({seen.headers["webhook-id"] for seen in receiver.seen}) == 1
+
+
+async def test_a_worker_that_is_told_to_stop_ends_what_it_began(
+    database_uri: str, tmp_path: Path
+) -> None:
+    """The chunk in its hands is finished before it goes; the rest is another worker's."""
+    heard = 0
+
+    def before(seen: Seen) -> Reply | None:
+        nonlocal heard
+        heard += seen.path == COMPUTE_PATH
+        if heard == 3 and not worker.pids:
+            worker.kill(signal.SIGTERM)
+        return None
+
+    async with (
+        asyncio.timeout(TIMEOUT_S),
+        benched(database_uri, Bikemap(before=before), clock=RealClock()) as bench,
+    ):
+        worker = Worker(database_uri, bench.bikemap_url, tmp_path)
+        job = await bench.make(routes_spec(20 * limits.JOB_CHUNK_ITEMS))
+        try:
+            await asyncio.to_thread(worker.child.start)
+            assert await asyncio.to_thread(worker.child.wait) == 0
+        finally:
+            await asyncio.to_thread(worker.child.stop)
+        counts = await bench.store.counts(job.job_id)
+        done = bench.rows("SELECT count(*) FROM routing_jobs.chunk WHERE done")[0][0]
+        assert counts.succeeded == done * limits.JOB_CHUNK_ITEMS
+        assert 0 < done < 20

@@ -1,5 +1,6 @@
 """Background jobs in one process: made once, computed, fetched in pages, cancelled, forgotten."""
 
+import asyncio
 import json
 
 import pytest
@@ -221,3 +222,15 @@ async def test_nobody_rewrites_what_was_written(database_uri: str) -> None:
         )
         assert bench.rows("SELECT * FROM routing_jobs.result") == before
     assert may == []
+
+
+async def test_workers_that_do_the_same_do_it_once(database_uri: str) -> None:
+    """Each piece by three at once, as after a false alarm: one result each, one transition."""
+    async with benched(database_uri, Bikemap()) as bench:
+        job = await bench.make(routes_spec(COUNT))
+        names = await bench.worker.due()
+        await asyncio.gather(*(bench.worker.work(name) for name in names * 3))
+        await bench.work()
+        check_routes(await bench.all_results(job), COUNT)
+        assert bench.rows("SELECT count(*) FROM routing_jobs.result") == [(COUNT,)]
+        assert bench.transitions() == ["queued", "running", "succeeded"]

@@ -1,5 +1,6 @@
 """Jobs that Bikemap computes: submitted once, told or found to be done, taken back if need be."""
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -204,3 +205,18 @@ async def test_cancelling_ends_bikemaps_job_too(database_uri: str, heard: bool) 
         assert (await bench.jobs.results(TENANT, str(job.job_id))).rows == []
     assert [one.status for one in bikemap.jobs.values()] == ["cancelled"]
     assert set(bikemap.sends) == {submission_key(job.job_id)}
+
+
+async def test_submissions_that_are_sent_at_once_are_one_job(database_uri: str) -> None:
+    """Sent, looked at and imported by three workers at the same time."""
+    bikemap = Bikemap()
+    async with benched(database_uri, bikemap, remote=True) as bench:
+        job = await bench.make(routes_spec(COUNT))
+        for _ in range(2):
+            names = await bench.worker.due()
+            await asyncio.gather(*(bench.worker.work(name) for name in names * 3))
+            bench.clock.move(limits.JOB_POLL_S_MIN)
+        await bench.work()
+        check_routes(await bench.all_results(job), COUNT)
+        assert bench.transitions() == ["queued", "running", "succeeded"]
+    assert [*bikemap.jobs] == [submission_key(job.job_id)]
