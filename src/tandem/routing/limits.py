@@ -175,9 +175,10 @@ JOB_POLL_S_MIN: Final = 0.5
 JOB_POLL_S_MAX: Final = 60.0
 JOB_EXCHANGE_DEADLINE_MS: Final = 20_000
 JOB_SUBMIT_PAUSE_S: Final = 1.0
-# The provider remembers keys for a day; sent again later, it would be another job.
+# While a submission is refused or not heard of, it is sent again for so long.
 JOB_SUBMIT_PATIENCE_S: Final = 900.0
-# After so long without an end, our own gateway computes a job that a provider took.
+# After so long without an end our own gateway computes a job that a provider took. It must be far
+# below the day for which the provider remembers keys.
 JOB_REMOTE_PATIENCE_S: Final = 6 * 3_600.0
 PROVIDER_JOB_ID_CHARS_MAX: Final = 128
 PROVIDER_CURSOR_CHARS_MAX: Final = 1_024

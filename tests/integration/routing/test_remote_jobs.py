@@ -220,3 +220,32 @@ async def test_submissions_that_are_sent_at_once_are_one_job(database_uri: str) 
         check_routes(await bench.all_results(job), COUNT)
         assert bench.transitions() == ["queued", "running", "succeeded"]
     assert [*bikemap.jobs] == [submission_key(job.job_id)]
+
+
+async def test_a_job_that_does_not_end_is_taken_back(database_uri: str) -> None:
+    """After six hours, also where Bikemap cannot be reached to be told so."""
+    bikemap = Bikemap(finish_at_once=False, hint_s="60")
+    async with benched(database_uri, bikemap, remote=True) as bench:
+        told, untold = await bench.make(routes_spec(2), "1"), await bench.make(routes_spec(2), "2")
+        await bench.work()
+        bench.clock.move(limits.JOB_REMOTE_PATIENCE_S + 1)
+        lost = f"/v2/jobs/job_{submission_key(untold.job_id)}"
+        bikemap.before = lambda seen: html_reply(502) if seen.path == lost else None
+        await bench.work()
+        for job in (told, untold):
+            check_routes(await bench.all_results(job), 2)
+    assert bikemap.jobs[submission_key(told.job_id)].status == "cancelled"
+    assert len(bikemap.sends) == 2
+
+
+async def test_what_was_perhaps_sent_long_ago_is_not_sent_again(database_uri: str) -> None:
+    """Bikemap forgets keys in a day; a worker that comes back after two makes no second job."""
+    bikemap = Bikemap(before=lambda seen: html_reply(502) if seen.path == "/v2/jobs" else None)
+    async with benched(database_uri, bikemap, remote=True) as bench:
+        job = await bench.make(routes_spec(2))
+        await bench.work()
+        bench.clock.move(2 * 86_400)
+        bikemap.before = lambda _seen: None
+        await bench.work()
+        check_routes(await bench.all_results(job), 2)
+    assert bikemap.sends == []

@@ -59,8 +59,13 @@ class Submitter:
         if self._provider is None:
             await self._take_back(job_id, "there is no provider for jobs")
             return
+        is_late = self._waited_s(row) > limits.JOB_REMOTE_PATIENCE_S
+        if is_late and row.provider_job_id is None:
+            # The provider may have forgotten the key: sent again it could be another job.
+            await self._take_back(job_id, "nobody knows whether it was submitted")
+            return
         try:
-            if not row.wanted or self._waited_s(row) > limits.JOB_REMOTE_PATIENCE_S:
+            if is_late or not row.wanted:
                 await self._withdraw(self._provider, job_id, row)
             elif row.state is SubmissionState.INTENDED:
                 seen = await self._send(self._provider, job_id, row)
@@ -131,7 +136,8 @@ class Submitter:
     async def _put_off(self, job_id: UUID, row: SubmissionRow, error: RoutingError) -> None:
         """Try again later, if that can help and the time for it is not over."""
         is_unsent = row.state is SubmissionState.INTENDED
-        is_late = is_unsent and self._waited_s(row) > limits.JOB_SUBMIT_PATIENCE_S
+        patience_s = limits.JOB_SUBMIT_PATIENCE_S if is_unsent else limits.JOB_REMOTE_PATIENCE_S
+        is_late = self._waited_s(row) > patience_s
         is_lasting = isinstance(error, Refusal | PlanForbidden | Unsupported)
         if is_late or (is_unsent and is_lasting):
             await self._take_back(job_id, str(error))
