@@ -6,6 +6,7 @@ never goes elsewhere. What the answer means is not decided here.
 """
 
 import functools
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,24 @@ class Answer:
     def is_json(self) -> bool:
         """Tell whether it says of itself that it is JSON."""
         return self.media_type in JSON_TYPES
+
+
+class _NoQueries(logging.Filter):
+    """Takes the query out of what the HTTP library logs: some providers want their key there."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without the query of its URL."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                str(argument.copy_with(query=None))
+                if isinstance(argument, httpx2.URL)
+                else argument
+                for argument in record.args
+            )
+        return True
+
+
+logging.getLogger("httpx2").addFilter(_NoQueries())
 
 
 class Exchange:

@@ -48,6 +48,8 @@ HOLD_OFF_QUOTA_EXHAUSTED_S: Final = 900.0
 # A reply of 429 that asks for a longer wait than this is about the quota, whatever it says.
 RATE_LIMIT_WAIT_S_MAX: Final = 60.0
 
+# Keys of one provider that are live at once while they are changed.
+KEYS_TRIED_MAX: Final = 2
 # No plan starts anew later than this; a header that says so means something else.
 RESET_S_MAX: Final = 31 * 86_400.0
 
