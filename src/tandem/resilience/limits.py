@@ -19,8 +19,8 @@ RATE_LIMIT_FIELD_CHARS_MAX: Final = 1_024
 # Rolling windows.
 WINDOW_BUCKETS: Final = 10
 
-# The breaker. At 30 % failing, ten failures in a row are six in a million.
-BREAKER_FAILURES_IN_ROW: Final = 10
+# The breaker. At 60 % failing a row of so many begins once in two thousand calls.
+BREAKER_FAILURES_IN_ROW: Final = 15
 BREAK_FIRST_S: Final = 1.0
 BREAK_CAP_S: Final = 8.0
 # A break lasts at least this share of its full length; the rest is chance, so that many processes

@@ -39,8 +39,8 @@ MATRIX_CALLS_MAX: Final = 64
 # Retries and the breaker of one provider.
 ATTEMPTS_MAX: Final = 3
 BREAKER_WINDOW_S: Final = 10.0
-BREAKER_CALLS_MIN: Final = 10
-BREAKER_FAILURE_RATIO: Final = 0.5
+BREAKER_CALLS_MIN: Final = 20
+BREAKER_FAILURE_RATIO: Final = 0.8
 # How long to hold off after a refusal that says nothing, or nothing sane, about when to come back.
 HOLD_OFF_RATE_LIMITED_S: Final = 1.0
 HOLD_OFF_AUTH_FAILED_S: Final = 30.0

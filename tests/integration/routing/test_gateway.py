@@ -292,7 +292,7 @@ async def test_retry_is_counted() -> None:
 
 
 async def test_breaker_opens_probes_and_closes() -> None:
-    """After ten failures nobody is sent; after the break one is, and then all are again."""
+    """After 15 failures nobody is sent; after the break one is, and then all are again."""
     clock, registry = VirtualClock(), CollectorRegistry()
     state = ("tandem_routing_breaker_state", PRIMARY_ROUTES)
     async with (
@@ -302,14 +302,14 @@ async def test_breaker_opens_probes_and_closes() -> None:
     ):
         for number in range(50):
             assert _label(await _ask(gateway, _nearby(number))) == _FALLBACK
-        assert primary.count(COMPUTE_PATH) == 10
+        assert primary.count(COMPUTE_PATH) == 15
         assert sample(registry, *state) == 2
         clock.advance(1.01)
         assert sample(registry, *state) == 1
         # The probe fails, so the others of its moment go elsewhere and the next break is longer.
         for number in range(5):
             assert _label(await _ask(gateway, _nearby(number))) == _FALLBACK
-        assert primary.count(COMPUTE_PATH) == 11
+        assert primary.count(COMPUTE_PATH) == 16
         primary.script = bikemap(always(_FINE)).script
         clock.advance(2.01)
         assert _label(await _ask(gateway)) == _LIVE

@@ -112,7 +112,7 @@ def test_refusals_and_cancellations_never_open(outcomes: list[Outcome]) -> None:
     seed=st.integers(0, 1_000),
 )
 def test_opens_exactly_at_ratio_and_minimum(calls: int, failures: int, seed: int) -> None:
-    """It opens where half of enough calls failed, or ten in a row, and never else."""
+    """It opens where half of enough calls failed, or 15 in a row, and never else."""
     outcomes = [Outcome.FAILURE] * failures + [Outcome.SUCCESS] * calls
     random.Random(seed).shuffle(outcomes)
     breaker = CircuitBreaker(_SETTINGS, lambda: 0.5)
@@ -124,7 +124,7 @@ def test_opens_exactly_at_ratio_and_minimum(calls: int, failures: int, seed: int
         seen, failed = seen + 1, failed + (outcome is Outcome.FAILURE)
         in_row = in_row + 1 if outcome is Outcome.FAILURE else 0
         half = outcome is Outcome.FAILURE and seen >= 5 and failed * 2 >= seen
-        should_open = half or in_row == 10
+        should_open = half or in_row == 15
         assert (breaker.state(5.0) is BreakerState.OPEN) == should_open
 
 

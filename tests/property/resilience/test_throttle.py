@@ -113,7 +113,7 @@ def test_with_a_breaker_behind_it_is_over_sooner() -> None:
     """What the breaker rejects is taken back, so an outage leaves little: 95 % after 10 s."""
     chance = random.Random(5).random
     throttle = AdaptiveThrottle(chance)
-    breaker = CircuitBreaker(BreakerSettings(10.0, 10, 0.5), chance)
+    breaker = CircuitBreaker(BreakerSettings(10.0, 20, 0.8), chance)
     passed = 0
     for tick in range(7_000):
         now_s = tick / 10

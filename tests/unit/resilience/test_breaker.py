@@ -10,7 +10,7 @@ from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBrea
 from tandem.resilience.errors import Rejected
 from tandem.resilience.outcome import Outcome
 
-_USUAL = BreakerSettings(window_s=10.0, calls_min=10, failure_ratio=0.5)
+_USUAL = BreakerSettings(window_s=10.0, calls_min=20, failure_ratio=0.8)
 _SLOW = BreakerSettings(10.0, 4, 0.5, slow_s=2.0, slow_ratio=0.75)
 
 
@@ -55,14 +55,14 @@ def test_cancelled_calls_are_not_slow() -> None:
 
 
 def test_failures_in_a_row_open_before_the_ratio_does() -> None:
-    """After many good calls a hard outage is noticed by its tenth failure; nine and one are not."""
+    """After many good calls an outage is noticed by its 15th failure; 14 and a good one are not."""
     breaker = CircuitBreaker(_USUAL, lambda: 1.0)
     for _ in range(100):
         _call(breaker, 0.0, 0.1, Outcome.SUCCESS)
-    for _ in range(9):
+    for _ in range(14):
         assert _call(breaker, 1.0, 0.1, Outcome.FAILURE) is BreakerState.CLOSED
     assert _call(breaker, 1.0, 0.1, Outcome.SUCCESS) is BreakerState.CLOSED
-    for _ in range(9):
+    for _ in range(14):
         assert _call(breaker, 2.0, 0.1, Outcome.FAILURE) is BreakerState.CLOSED
     assert _call(breaker, 2.0, 0.1, Outcome.FAILURE) is BreakerState.OPEN
 
