@@ -22,8 +22,10 @@ from tandem.sandbox.engine import Engine, EngineFailure, open_client
 from tandem.sandbox.faults import Faults
 from tandem.sandbox.injection import InjectFaults
 from tandem.sandbox.keys import Client, ConfigurationError, Keyring
-from tandem.sandbox.problems import ApiProblem, Code
+from tandem.sandbox.problems import ApiProblem, Code, is_old
 from tandem.sandbox.traffic import Traffic, WatchTraffic
+from tandem.sandbox.v1 import endpoints as v1
+from tandem.sandbox.v1.errors import error_response
 from tandem.sandbox.v2.compute import RouteComputer
 from tandem.sandbox.v2.endpoints import PATHS, PREFIX, Endpoints
 from tandem.sandbox.v2.gate import Gate
@@ -32,6 +34,7 @@ from tandem.sandbox.v2.survey import Surveyor
 
 _log = structlog.get_logger(__name__)
 _NOT_FOUND, _METHOD_NOT_ALLOWED = 404, 405
+_PREFIXES = ("/v1/", PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +66,23 @@ async def open_sandbox(
     async with open_client(config.valhalla_url) as client:
         engine = Engine(client)
         keyring = Keyring(config.clients, clock, new_token)
-        faults, traffic = Faults(config.seed), Traffic(PATHS)
+        faults, traffic = Faults(config.seed), Traffic((*v1.PATHS, *PATHS))
         room = Room()
         computer = RouteComputer(engine, room)
         surveyor = Surveyor(engine, room, computer.version)
         endpoints = Endpoints(keyring, Gate(keyring, clock), computer, surveyor)
+        old = v1.Endpoints(keyring, computer, surveyor, clock)
         yield Starlette(
             routes=[
                 *endpoints.routes(),
+                *old.routes(),
                 *Admin(config.admin_token, faults, traffic).routes(),
                 *_health(engine),
             ],
             middleware=[
-                Middleware(WatchTraffic, traffic=traffic, prefix=PREFIX, new_id=new_request_id),
+                Middleware(WatchTraffic, traffic=traffic, prefix=_PREFIXES, new_id=new_request_id),
                 Middleware(
-                    InjectFaults, faults=faults, traffic=traffic, prefix=PREFIX, sleep=sleep
+                    InjectFaults, faults=faults, traffic=traffic, prefix=_PREFIXES, sleep=sleep
                 ),
                 # Innermost: the framework's own place for this is outside of what counts answers.
                 Middleware(ExceptionMiddleware, handlers={Exception: _on_error}),
@@ -111,6 +116,8 @@ def _on_error(request: Request, error: Exception) -> Response:
 def _on_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiProblem):  # the registration rules it out; mypy does not know
         raise error
+    if is_old(request.url.path):
+        return error_response(error)
     trace_id = getattr(request.state, "request_id", "-")
     return error.response(instance=request.url.path, trace_id=trace_id)
 

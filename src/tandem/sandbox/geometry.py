@@ -17,9 +17,16 @@ _FIRST_CHARACTER: Final = 63
 
 def encode_polyline6(places: Sequence[Place], heights_m: Sequence[float] | None = None) -> str:
     """Encode a line: latitude and longitude with six digits, then the height in centimetres."""
-    rows = [
-        (round(place.lat * _DEGREE_FACTOR), round(place.lon * _DEGREE_FACTOR)) for place in places
-    ]
+    return _encode(places, heights_m, _DEGREE_FACTOR)
+
+
+def encode_polyline5(places: Sequence[Place], heights_m: Sequence[float] | None = None) -> str:
+    """Encode a line with five digits, as the deprecated version does."""
+    return _encode(places, heights_m, _DEGREE_FACTOR // 10)
+
+
+def _encode(places: Sequence[Place], heights_m: Sequence[float] | None, factor: int) -> str:
+    rows = [(round(place.lat * factor), round(place.lon * factor)) for place in places]
     if heights_m is None:
         return _encode_deltas(rows)
     columns = [round(height * _HEIGHT_FACTOR) for height in heights_m]

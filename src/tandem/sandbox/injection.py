@@ -11,8 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tandem.sandbox import limits
 from tandem.sandbox.faults import FaultKind, FaultRule, Faults
-from tandem.sandbox.problems import ApiProblem, for_status
+from tandem.sandbox.problems import ApiProblem, for_status, is_old
 from tandem.sandbox.traffic import Traffic
+from tandem.sandbox.v1.errors import error_response
 
 _HTML: Final = """<html>
 <head><title>{status} {phrase}</title></head>
@@ -26,14 +27,14 @@ type Sleep = Callable[[float], Awaitable[None]]
 
 
 class InjectFaults:
-    """Makes requests under a prefix go wrong as the plan in force says."""
+    """Makes requests under prefixes go wrong as the plan in force says."""
 
     def __init__(
         self,
         app: ASGIApp,
         faults: Faults,
         traffic: Traffic,
-        prefix: str,
+        prefix: tuple[str, ...],
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.app = app
@@ -102,6 +103,8 @@ def _instead(rule: FaultRule, scope: Scope) -> Response:
         return HTMLResponse(_HTML.format(status=status, phrase=phrase), status)
     headers = {} if rule.retry_after_s is None else {"Retry-After": str(rule.retry_after_s)}
     problem = ApiProblem(for_status(status), "This fault was asked for", headers=headers)
+    if is_old(scope["path"]):
+        return error_response(problem, status)
     request_id = scope["state"]["request_id"]
     response = problem.response(instance=scope["path"], trace_id=request_id)
     response.status_code = status

@@ -91,6 +91,13 @@ class Keyring:
         matches = [_same(secret, known) for known in account.client.secrets]
         return account if any(matches) else None
 
+    def check_key(self, key: str) -> Account | None:
+        """Return the account that has this secret: version 1 takes it as a key by itself."""
+        for account in self._accounts.values():
+            if self.log_in(account.client.id, key) is not None:
+                return account
+        return None
+
     def issue_token(self, account: Account) -> str:
         """Make a bearer token for an account; beyond its bound the oldest is forgotten."""
         token = self._new_token()

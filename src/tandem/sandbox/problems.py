@@ -106,6 +106,11 @@ class ApiProblem(Exception):  # noqa: N818 - the contract's word
         return JSONResponse(body, status, dict(self.headers), media_type=MEDIA_TYPE)
 
 
+def is_old(path: str) -> bool:
+    """Tell whether a path belongs to the deprecated version, which says errors in its own way."""
+    return path.startswith("/v1/")
+
+
 def for_status(status: int) -> Code:
     """Return a code that goes with a status; the first declared one where several do."""
     for code, (code_status, _) in _STATUS_AND_TITLE.items():

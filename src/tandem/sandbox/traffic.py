@@ -60,10 +60,10 @@ class Traffic:
 
 
 class WatchTraffic:
-    """Counts requests under a prefix and names each of them in its answer's head."""
+    """Counts requests under prefixes and names each of them in its answer's head."""
 
     def __init__(
-        self, app: ASGIApp, traffic: Traffic, prefix: str, new_id: Callable[[], str]
+        self, app: ASGIApp, traffic: Traffic, prefix: tuple[str, ...], new_id: Callable[[], str]
     ) -> None:
         self.app = app
         self.traffic = traffic

@@ -1,0 +1,163 @@
+"""The routes of version 1, and who may use them."""
+
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tandem.sandbox import limits
+from tandem.sandbox.keys import Account, Keyring
+from tandem.sandbox.problems import ApiProblem, Code, Fault
+from tandem.sandbox.v1 import answers, requests
+from tandem.sandbox.v1.errors import UnknownProfile, error_response, unknown_profile
+from tandem.sandbox.v2.compute import RouteComputer, cost_credits
+from tandem.sandbox.v2.requests import Profile
+from tandem.sandbox.v2.survey import Surveyor
+from tandem.sandbox.v2.surveys import SnapRequest
+
+ROUTE_PATH: Final = "/v1/route"
+MATRIX_PATH: Final = "/v1/matrix"
+ISOCHRONE_PATH: Final = "/v1/isochrone"
+NEAREST_PATH: Final = "/v1/nearest"
+PATHS: Final = (ROUTE_PATH, MATRIX_PATH, ISOCHRONE_PATH, NEAREST_PATH)
+
+_KEY_HEADER: Final = "X-Api-Key"
+# RFC 9745 and RFC 8594: since when it is deprecated, and when it ends.
+_DEPRECATION: Final = "@1788220800"
+_SUNSET: Final = "Wed, 01 Sep 2027 00:00:00 GMT"
+
+type Handle = Callable[[Request, Account], Awaitable[tuple[Any, int]]]
+"""Answers a request: the body, and what it cost."""
+
+
+class Endpoints:
+    """Version 1 on the computers of version 2, for the same clients: their secrets are keys."""
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        computer: RouteComputer,
+        surveyor: Surveyor,
+        clock: Callable[[], float],
+    ) -> None:
+        self._keyring = keyring
+        self._computer = computer
+        self._surveyor = surveyor
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        """Return the HTTP routes."""
+        guard = self._guard
+        return [
+            Route(ROUTE_PATH, guard(self._route), methods=["GET", "POST"]),
+            Route(MATRIX_PATH, guard(self._matrix), methods=["GET", "POST"]),
+            Route(ISOCHRONE_PATH, guard(self._isochrone), methods=["GET"]),
+            Route(NEAREST_PATH, guard(self._nearest), methods=["GET"]),
+        ]
+
+    def _guard(self, handle: Handle) -> Callable[[Request], Awaitable[Response]]:
+        """Wrap a handler so that it sees admitted requests only and its answers are labelled."""
+
+        async def guarded(request: Request) -> Response:
+            key = request.query_params.get("key") or request.headers.get(_KEY_HEADER, "")
+            account = self._keyring.check_key(key)
+            if account is None:
+                return _marked(error_response(ApiProblem(Code.AUTH_INVALID)))
+            cost = 0
+            wait_s = account.rate.take(self._clock())
+            try:
+                body, cost = await self._admitted(handle, request, account, wait_s)
+                response: Response = JSONResponse(body)
+            except ApiProblem as problem:
+                response = error_response(problem)
+            except ValidationError:
+                response = error_response(ApiProblem(Code.REQUEST_MALFORMED))
+            except UnknownProfile as unknown:
+                response = unknown_profile(str(unknown))
+            self._label(response, account, cost, wait_s)
+            return _marked(response)
+
+        return guarded
+
+    async def _admitted(
+        self, handle: Handle, request: Request, account: Account, wait_s: float
+    ) -> tuple[Any, int]:
+        if wait_s > 0:
+            raise ApiProblem(Code.RATE_EXCEEDED)
+        return await handle(request, account)
+
+    async def _route(self, request: Request, account: Account) -> tuple[Any, int]:
+        question = await requests.read_route(request)
+        wanted = question.compute_request()
+        began_s = time.monotonic()
+        answer, cost = await self._paid(
+            account, cost_credits(wanted), lambda: self._computer.compute(wanted)
+        )
+        took_ms = round((time.monotonic() - began_s) * 1_000)
+        return answers.paths(answer, question, took_ms), cost
+
+    async def _matrix(self, request: Request, account: Account) -> tuple[Any, int]:
+        question = await requests.read_matrix(request)
+        if max(len(question.from_points), len(question.to_points)) > limits.MATRIX_SIDE_MAX:
+            raise ApiProblem(Code.REQUEST_TOO_LARGE)
+        wanted = question.matrix_request()
+        answer, cost = await self._paid(
+            account, wanted.credits(), lambda: self._surveyor.matrix(wanted)
+        )
+        if question.fail_fast and (hints := answers.matrix_hints(answer)):
+            lost = "invalid_from_points" in hints[0]
+            code = Code.ROUTE_POINT_NOT_SNAPPED if lost else Code.ROUTE_NO_PATH
+            raise ApiProblem(code)
+        return answers.matrix(answer, question), cost
+
+    async def _isochrone(self, request: Request, account: Account) -> tuple[Any, int]:
+        wanted = requests.read_isochrone(request.query_params).isochrone_request()
+        answer, cost = await self._paid(
+            account, wanted.credits(), lambda: self._surveyor.isochrones(wanted)
+        )
+        return answers.isochrone(answer), cost
+
+    async def _nearest(self, request: Request, account: Account) -> tuple[Any, int]:
+        point = requests.read_point(request.query_params)
+        wanted = SnapRequest(points=[point], profile=Profile.TOURING)
+        answer, cost = await self._paid(
+            account, wanted.credits(), lambda: self._surveyor.snap(wanted)
+        )
+        found = answer.points[0]
+        if found.snapped is None:
+            code = Code.ROUTE_POINT_NOT_SNAPPED
+            raise ApiProblem(code, faults=[Fault("point", code, point_index=0)])
+        return answers.nearest(found), cost
+
+    async def _paid[A](
+        self, account: Account, cost: int, compute: Callable[[], Awaitable[A]]
+    ) -> tuple[A, int]:
+        """Compute for credits, which are given back where there is no answer."""
+        if not account.credits.reserve(self._clock(), cost):
+            raise ApiProblem(Code.QUOTA_EXHAUSTED)
+        try:
+            return await compute(), cost
+        except BaseException:
+            account.credits.give_back(cost)
+            raise
+
+    def _label(self, response: Response, account: Account, cost: int, wait_s: float) -> None:
+        now_s = self._clock()
+        window = account.credits
+        # The one header means the plan's day, or while too fast the seconds until one may again.
+        reset_s = wait_s if wait_s > 0 else window.reset_s(now_s)
+        response.headers["X-RateLimit-Limit"] = str(account.client.plan.credits)
+        response.headers["X-RateLimit-Remaining"] = str(window.remaining(now_s))
+        response.headers["X-RateLimit-Reset"] = str(math.ceil(reset_s))
+        response.headers["X-RateLimit-Credits"] = f"{cost:.1f}"
+
+
+def _marked(response: Response) -> Response:
+    response.headers["Deprecation"] = _DEPRECATION
+    response.headers["Sunset"] = _SUNSET
+    return response
