@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,10 +26,25 @@ from tests.support.sandbox import Answered, Sandbox, served_sandbox
 
 from tandem.resilience.deadline import Deadline
 from tandem.routing.domain.coordinate import Coordinate
-from tandem.routing.domain.preference import BicycleProfile
-from tandem.routing.domain.request import RouteRequest
-from tandem.routing.providers import bikemap_v2_mapping
-from tandem.routing.providers.bikemap_v2 import API_VERSION, COMPUTE_PATH, TOKEN_PATH, BikemapV2
+from tandem.routing.domain.preference import Avoid, BicycleProfile, Preferences, SurfacePreference
+from tandem.routing.domain.request import (
+    ElevationRequest,
+    Include,
+    IsochroneRequest,
+    MatrixRequest,
+    Request,
+    RouteRequest,
+    SnapRequest,
+)
+from tandem.routing.domain.waypoint import Waypoint, WaypointKind
+from tandem.routing.providers import bikemap_v2_problems, bikemap_v2_surveys
+from tandem.routing.providers.bikemap_v2 import (
+    API_VERSION,
+    COMPUTE_PATH,
+    TOKEN_PATH,
+    BikemapV2,
+    compute_body,
+)
 from tandem.sandbox.problems import Code
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +52,13 @@ pytestmark = pytest.mark.anyio
 _CONTRACT = Contract("bikemap-v2")
 _CODES = set(_CONTRACT.schema("Problem")["properties"]["code"]["enum"])
 # The adapter asks for nothing that could be answered so.
+_WISHFUL = RouteRequest(
+    (Waypoint(MARKET, heading_deg=359.7), Waypoint(STATION, WaypointKind.VIA), Waypoint(MARKET)),
+    preferences=Preferences(SurfacePreference.UNPAVED, e_bike=True, avoid=frozenset(Avoid)),
+    alternatives=2,
+    departure_at=datetime(2026, 11, 23, 8, tzinfo=UTC),
+    include=frozenset(Include),
+)
 _NEVER_CAUSED = {"request.not_found", "request.method"}
 
 
@@ -48,7 +71,7 @@ async def sandbox(valhalla_url: str) -> AsyncIterator[Sandbox]:
 
 def test_every_code_is_understood() -> None:
     """Each code of the contract is an error to the adapter, and it waits for no others."""
-    understood = bikemap_v2_mapping._REFUSALS.keys() | bikemap_v2_mapping._FAILURES.keys()
+    understood = bikemap_v2_problems.REFUSALS.keys() | bikemap_v2_problems.FAILURES.keys()
     assert understood == _CODES - _NEVER_CAUSED
 
 
@@ -75,6 +98,26 @@ async def test_our_requests_fit(profile: BicycleProfile) -> None:
     (header,) = _CONTRACT.operation(COMPUTE_PATH)["parameters"]
     assert server.seen[1].headers[header["name"].lower()] == header["schema"]["const"]
     _CONTRACT.check(_CONTRACT.schema("ComputeRequest"), body_of(server.seen[1]))
+
+
+@pytest.mark.parametrize(
+    ("schema", "request_", "credits_"),
+    [
+        ("ComputeRequest", _WISHFUL, 3),
+        ("MatrixRequest", MatrixRequest((MARKET, STATION, MARKET), (STATION,)), 2),
+        ("IsochroneRequest", IsochroneRequest(MARKET, (60.0, 601.0)), 51),
+        ("SnapRequest", SnapRequest((MARKET,) * 11), 2),
+        ("ElevationRequest", ElevationRequest((MARKET,) * 101), 2),
+    ],
+)
+def test_every_question_fits(schema: str, request_: Request, credits_: float) -> None:
+    """Whatever is asked is said as the contract has it, and costs what the contract says."""
+    if isinstance(request_, RouteRequest):
+        body = compute_body(request_)
+    else:
+        body = bikemap_v2_surveys.body(request_)
+    _CONTRACT.check(_CONTRACT.schema(schema), body)
+    assert bikemap_v2_surveys.credits_of(request_) == credits_
 
 
 def _fits(path: str, answered: Answered) -> None:

@@ -32,6 +32,7 @@ class Capabilities:
     alternatives_max: int = 0
     waypoints_max: int = limits.WAYPOINTS_MAX
     matrix_cells_max: int = limits.MATRIX_CELLS_MAX
+    matrix_side_max: int = limits.MATRIX_CELLS_MAX
     contours_max: int = limits.CONTOURS_MAX
     measures: frozenset[Measure] = frozenset(Measure)
     reverse_isochrones: bool = False
@@ -45,9 +46,16 @@ class Capabilities:
             return f"the provider does not know the profile {profile.value}"
         if isinstance(request, RouteRequest) and len(request.waypoints) > self.waypoints_max:
             return f"the provider takes {self.waypoints_max} waypoints"
-        if isinstance(request, MatrixRequest) and request.cells > self.matrix_cells_max:
-            return f"the provider takes {self.matrix_cells_max} cells"
+        if isinstance(request, MatrixRequest):
+            return self._lacking_matrix(request)
         return self._lacking_isochrone(request) if isinstance(request, IsochroneRequest) else None
+
+    def _lacking_matrix(self, request: MatrixRequest) -> str | None:
+        if request.cells > self.matrix_cells_max:
+            return f"the provider takes {self.matrix_cells_max} cells"
+        if max(len(request.sources), len(request.targets)) > self.matrix_side_max:
+            return f"the provider takes {self.matrix_side_max} sources and targets"
+        return None
 
     def _lacking_isochrone(self, request: IsochroneRequest) -> str | None:
         if request.measure not in self.measures:

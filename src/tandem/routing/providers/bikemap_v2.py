@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tandem.resilience.deadline import Clock, Deadline
-from tandem.routing.domain.answers import Routes
+from tandem.routing.domain.answers import DomainAnswer, Routes
 from tandem.routing.domain.caching import KEEP_NOTHING, CachePolicy
 from tandem.routing.domain.capabilities import Capabilities
 from tandem.routing.domain.errors import RoutingError, Unsupported
@@ -15,8 +15,9 @@ from tandem.routing.domain.request import Include, Request, RouteRequest
 from tandem.routing.domain.route import RouteWarning
 from tandem.routing.domain.waypoint import Waypoint
 from tandem.routing.exchange import Answer, Exchange
-from tandem.routing.limits import ALTERNATIVES_MAX, CACHE_FRESH_S, CACHE_STALE_S, WAYPOINTS_MIN
+from tandem.routing.limits import ALTERNATIVES_MAX, CACHE_FRESH_S, CACHE_STALE_S
 from tandem.routing.providers import bikemap_v2_mapping as mapping
+from tandem.routing.providers import bikemap_v2_surveys as surveys
 from tandem.routing.providers import bikemap_v2_words as words
 from tandem.routing.providers.asked import compared
 from tandem.routing.providers.guard import believed
@@ -28,11 +29,11 @@ API_VERSION: Final = "2026-09-01"
 TOKEN_PATH: Final = "/v2/oauth2/token"  # noqa: S105 - a path, no secret
 COMPUTE_PATH: Final = "/v2/routes:compute"
 _UNAUTHORIZED: Final = 401
-_VIAS_PER_CREDIT: Final = 10
-_CREDITS_ALTERNATIVES: Final = 2.0
 _NO_SUCH_SURFACE: Final = RouteWarning("unheeded.surface", "the provider cannot heed this wish")
 
-_CACHING: Final = {Operation.ROUTE: CachePolicy(CACHE_FRESH_S, 0.0, CACHE_STALE_S)}
+_CACHING: Final = {
+    operation: CachePolicy(CACHE_FRESH_S, 0.0, CACHE_STALE_S) for operation in Operation
+}
 
 
 class BikemapV2:
@@ -40,13 +41,16 @@ class BikemapV2:
 
     name = "bikemap"
     capabilities = Capabilities(
-        frozenset({Operation.ROUTE}),
+        frozenset(Operation),
         avoid=frozenset(words.AVOID),
         surface_preference=True,
         e_bike=True,
         departure=True,
         headings=True,
         alternatives_max=ALTERNATIVES_MAX,
+        matrix_side_max=50,
+        contours_max=4,
+        reverse_isochrones=True,
     )
     attribution = ("© Bikemap", "© OpenStreetMap contributors")
 
@@ -71,39 +75,45 @@ class BikemapV2:
         return _CACHING.get(operation, KEEP_NOTHING)
 
     def credits(self, request: Request) -> float:
-        """Estimate what a request costs: a route 1, and more for vias and alternatives."""
-        if not isinstance(request, RouteRequest):
-            return 0.0
-        vias = len(request.waypoints) - WAYPOINTS_MIN
-        extra = _CREDITS_ALTERNATIVES if request.alternatives else 0.0
-        return 1.0 + vias // _VIAS_PER_CREDIT + extra
+        """Estimate by the published prices."""
+        return surveys.credits_of(request)
 
     async def call(self, request: Request, deadline: Deadline) -> Answered:
         """Ask once."""
         lacking = self.capabilities.lacking(request)
-        if lacking is not None or not isinstance(request, RouteRequest):
-            raise Unsupported(lacking or "the provider cannot do this")
+        if lacking is not None:
+            raise Unsupported(lacking)
         answer = await self._ask(request, deadline)
         usage = structured_usage(answer.headers)
         try:
-            return Answered(read_answer(answer, request), usage)
+            return Answered(believed(self._read(answer, request), request), usage)
         except RoutingError as error:
             error.usage = usage
             raise
 
-    async def _ask(self, request: RouteRequest, deadline: Deadline) -> Answer:
-        """Ask for routes; a token that is refused is renewed once."""
-        content = json.dumps(compute_body(request)).encode()
+    def _read(self, answer: Answer, request: Request) -> DomainAnswer:
+        if not isinstance(request, RouteRequest):
+            return surveys.read(answer, request)
+        routes = compared(mapping.read_routes(answer), request, self.capabilities)
+        return _surface_named(routes, request)
+
+    async def _ask(self, request: Request, deadline: Deadline) -> Answer:
+        """Ask; a token that is refused is renewed once."""
+        if isinstance(request, RouteRequest):
+            path, body = COMPUTE_PATH, compute_body(request)
+        else:
+            path, body = surveys.PATHS[request.operation], surveys.body(request)
+        content = json.dumps(body).encode()
         token = await self._tokens.token(deadline)
-        answer = await self._compute(content, token, deadline)
+        answer = await self._compute(path, content, token, deadline)
         if answer.status == _UNAUTHORIZED:
             token = await self._tokens.token(deadline, refused=token)
-            answer = await self._compute(content, token, deadline)
+            answer = await self._compute(path, content, token, deadline)
         return answer
 
-    async def _compute(self, content: bytes, token: str, deadline: Deadline) -> Answer:
+    async def _compute(self, path: str, content: bytes, token: str, deadline: Deadline) -> Answer:
         return await self._exchange.post(
-            COMPUTE_PATH,
+            path,
             content,
             media_type="application/json",
             headers={"Authorization": f"Bearer {token}", "Bikemap-Version": API_VERSION},

@@ -1,31 +1,13 @@
 """What Bikemap's version 2 says, in the domain's words. Pure: an answer in, routes out."""
 
-from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from tandem.routing.domain import polyline
 from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.coordinate import Coordinate
-from tandem.routing.domain.errors import (
-    AuthFailed,
-    BadPayload,
-    ComputeTimeout,
-    InvalidRequest,
-    NoRoute,
-    NotSnapped,
-    OutOfCoverage,
-    Overloaded,
-    PlanForbidden,
-    ProviderError,
-    QuotaExhausted,
-    RateLimited,
-    Refusal,
-    RoutingError,
-    ServerError,
-    TooLong,
-)
+from tandem.routing.domain.errors import BadPayload
 from tandem.routing.domain.maneuver import Maneuver
 from tandem.routing.domain.route import Leg, Route, RouteWarning, Step
 from tandem.routing.domain.segment import Segment, SegmentKind, Surface, WayType
@@ -43,31 +25,10 @@ from tandem.routing.limits import (
     WAYPOINTS_MAX,
 )
 from tandem.routing.providers import bikemap_v2_words as words
+from tandem.routing.providers.bikemap_v2_problems import raise_problem
 from tandem.routing.providers.guard import Foreign, parse
-from tandem.routing.providers.status import error_of_status, wait_s
 
-_REFUSALS: Final[Mapping[str, tuple[type[Refusal], str]]] = {
-    "request.malformed": (InvalidRequest, "the provider cannot read the request"),
-    "request.too_large": (InvalidRequest, "the request is too large for the provider"),
-    "route.no_path": (NoRoute, "no way connects the waypoints"),
-    "route.point_not_snapped": (NotSnapped, "a waypoint is too far from the network"),
-    "route.out_of_coverage": (OutOfCoverage, "a waypoint is outside the provider's area"),
-    "route.too_long": (TooLong, "the route would be too long"),
-}
-_FAILURES: Final[Mapping[str, tuple[type[ProviderError], str]]] = {
-    "auth.invalid": (AuthFailed, "the credentials are not accepted"),
-    "auth.expired": (AuthFailed, "the credentials have expired"),
-    "auth.scope": (PlanForbidden, "the credentials do not allow this"),
-    "plan.feature": (PlanForbidden, "the plan does not include this"),
-    "rate.exceeded": (RateLimited, "too many requests in a short time"),
-    "quota.exhausted": (QuotaExhausted, "the plan is used up"),
-    "internal": (ServerError, "the provider failed"),
-    "overloaded": (Overloaded, "the provider is overloaded"),
-    "maintenance": (Overloaded, "the provider is closed for maintenance"),
-    "compute.timeout": (ComputeTimeout, "the provider took too long to compute"),
-}
 _POLYLINE_CHARS_MAX: Final = 16 * VERTICES_MAX
-_OK: Final = 200
 
 type _Text = Annotated[str, Field(max_length=WARNING_CHARS_MAX)]
 type _Measure = Annotated[float, Field(ge=0)]
@@ -154,15 +115,6 @@ class _Compute(Foreign):
     data_version: _Text = ""
 
 
-class _Fault(Foreign):
-    point_index: int | None = None
-
-
-class _Problem(Foreign):
-    code: str
-    errors: tuple[_Fault, ...] = ()
-
-
 def read(answer: Answer) -> Route:
     """Read the best route of an answer, as `read_routes` does."""
     return read_routes(answer).best
@@ -174,45 +126,13 @@ def read_routes(answer: Answer) -> Routes:
     Raises:
         RoutingError: It is a refusal or a failure, or not to be believed.
     """
-    problem = _problem(answer)
-    if problem is not None:
-        raise _error(problem, answer)
-    if answer.status != _OK:
-        raise error_of_status(answer)
+    raise_problem(answer)
     said = parse(answer, _Compute)
     snapped = (
-        SnappedWaypoint(_place(one.snapped.lon, one.snapped.lat), one.snap_distance_m)
+        SnappedWaypoint(place_of(one.snapped.lon, one.snapped.lat), one.snap_distance_m)
         for one in said.waypoints
     )
     return Routes(tuple(_route(route, said) for route in said.routes), tuple(snapped))
-
-
-def _problem(answer: Answer) -> _Problem | None:
-    """Return the problem that the body is, under whatever status; a route has no `code`."""
-    if not answer.is_json:
-        return None
-    try:
-        return _Problem.model_validate_json(answer.body)
-    except ValidationError:
-        return None
-
-
-def _error(problem: _Problem, answer: Answer) -> RoutingError:
-    if problem.code in _REFUSALS:
-        refusal, text = _REFUSALS[problem.code]
-        return refusal(text, point_index=_point_index(problem))
-    if problem.code in _FAILURES:
-        failure, text = _FAILURES[problem.code]
-        return failure(text, retry_after_s=wait_s(answer))
-    if answer.status == _OK:
-        return BadPayload("the answer is an error of an unknown code with the status of success")
-    return error_of_status(answer)
-
-
-def _point_index(problem: _Problem) -> int | None:
-    """Return the waypoint that the problem is about, if it names one that there can be."""
-    named = (fault.point_index for fault in problem.errors)
-    return next((i for i in named if i is not None and 0 <= i < WAYPOINTS_MAX), None)
 
 
 def _route(route: _Route, said: _Compute) -> Route:
@@ -289,7 +209,7 @@ def _line(
         rows = geometry.geojson.coordinates
         is_3d = all(len(row) == 3 for row in rows)  # noqa: PLR2004 - dimensions
         heights_m = tuple(row[2] for row in rows) if is_3d else None
-        return tuple(_place(row[0], row[1]) for row in rows), heights_m
+        return tuple(place_of(row[0], row[1]) for row in rows), heights_m
     try:
         if geometry.dims == 3:  # noqa: PLR2004 - dimensions
             return polyline.decode_3d(geometry.polyline, 6)
@@ -298,7 +218,8 @@ def _line(
         raise BadPayload(f"the line is broken: {error}") from error
 
 
-def _place(lon: float, lat: float) -> Coordinate:
+def place_of(lon: float, lat: float) -> Coordinate:
+    """Return a place; raises BadPayload where it is not on the globe."""
     try:
         return Coordinate(lon, lat)
     except ValueError as error:
