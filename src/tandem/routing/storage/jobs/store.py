@@ -211,7 +211,13 @@ class JobStore:
 
     async def due(self, now: datetime) -> list[tuple[str, UUID, int]]:
         """Say what is due: what it is, of which job, and the number of a chunk."""
-        rows = await self._execute("due", {"limit": limits.JOB_DUE_MAX, "now": now, **_ages(now)})
+        parameters = {
+            "limit": limits.JOB_DUE_MAX,
+            "tenant_limit": limits.JOB_DUE_PER_TENANT,
+            "now": now,
+            **_ages(now),
+        }
+        rows = await self._execute("due", parameters)
         return [(row[0], row[1], row[2]) for row in rows]
 
     async def chunk(self, job_id: UUID, number: int, now: datetime) -> ChunkRow | None:

@@ -1,15 +1,23 @@
 -- What is due now. Chunks of each tenant take turns, so that a big job does not hold up others'.
+-- However much waits, only the first few chunks of a tenant are looked at.
 (
     SELECT 'chunk' AS what, job_id, number
     FROM (
-        SELECT chunk.job_id, chunk.number,
-            row_number() OVER (
-                PARTITION BY job.tenant ORDER BY job.created_at, job.job_id, chunk.number
-            ) AS turn
-        FROM routing_jobs.chunk JOIN routing_jobs.job USING (job_id)
-        WHERE NOT chunk.done AND chunk.due_at <= %(now)s AND job.state IN ('queued', 'running')
-    ) AS waiting
-    ORDER BY turn LIMIT %(limit)s
+        SELECT DISTINCT tenant FROM routing_jobs.job WHERE state IN ('queued', 'running')
+    ) AS waiting CROSS JOIN LATERAL (
+        SELECT job.job_id, open.number, job.created_at
+        FROM routing_jobs.job CROSS JOIN LATERAL (
+            SELECT number FROM routing_jobs.chunk
+            WHERE chunk.job_id = job.job_id AND NOT done AND due_at <= %(now)s
+            ORDER BY number LIMIT %(tenant_limit)s
+        ) AS open
+        WHERE job.tenant = waiting.tenant AND job.state IN ('queued', 'running')
+        ORDER BY job.created_at, job.job_id, open.number LIMIT %(tenant_limit)s
+    ) AS first
+    ORDER BY row_number() OVER (
+        PARTITION BY tenant ORDER BY created_at, job_id, number
+    )
+    LIMIT %(limit)s
 )
 UNION ALL
 (

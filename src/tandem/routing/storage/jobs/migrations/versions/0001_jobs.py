@@ -27,7 +27,7 @@ _STATEMENTS = (
     ) WITH (fillfactor = 50)
     """,
     """
-    CREATE INDEX job_active ON routing_jobs.job (tenant) INCLUDE (items)
+    CREATE INDEX job_active ON routing_jobs.job (tenant, created_at, job_id) INCLUDE (items)
     WHERE state IN ('queued', 'running')
     """,
     "CREATE INDEX job_finished ON routing_jobs.job (finished_at) WHERE finished_at IS NOT NULL",
@@ -68,7 +68,7 @@ _STATEMENTS = (
         PRIMARY KEY (job_id, number)
     ) WITH (fillfactor = 50)
     """,
-    "CREATE INDEX chunk_due ON routing_jobs.chunk (due_at) WHERE NOT done",
+    "CREATE INDEX chunk_open ON routing_jobs.chunk (job_id, number) WHERE NOT done",
     """
     CREATE TABLE routing_jobs.submission (
         job_id uuid PRIMARY KEY REFERENCES routing_jobs.job ON DELETE CASCADE,
