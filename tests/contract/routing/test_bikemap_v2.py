@@ -51,7 +51,6 @@ pytestmark = pytest.mark.anyio
 
 _CONTRACT = Contract("bikemap-v2")
 _CODES = set(_CONTRACT.schema("Problem")["properties"]["code"]["enum"])
-# The adapter asks for nothing that could be answered so.
 _WISHFUL = RouteRequest(
     (Waypoint(MARKET, heading_deg=359.7), Waypoint(STATION, WaypointKind.VIA), Waypoint(MARKET)),
     preferences=Preferences(SurfacePreference.UNPAVED, e_bike=True, avoid=frozenset(Avoid)),
@@ -59,6 +58,7 @@ _WISHFUL = RouteRequest(
     departure_at=datetime(2026, 11, 23, 8, tzinfo=UTC),
     include=frozenset(Include),
 )
+# The adapter asks for nothing that could be answered so.
 _NEVER_CAUSED = {"request.not_found", "request.method"}
 
 
