@@ -64,6 +64,26 @@ class _NoQueries(logging.Filter):
 logging.getLogger("httpx2").addFilter(_NoQueries())
 
 
+class _Use:
+    """What the HTTP library tells of one request's connection."""
+
+    def __init__(self) -> None:
+        self._is_fresh = False
+        self._is_answered = False
+
+    @property
+    def was_gone(self) -> bool:
+        """Whether the connection was a kept one, and broke before a byte of the answer."""
+        return not (self._is_fresh or self._is_answered)
+
+    async def note(self, event: str, _details: Mapping[str, object]) -> None:
+        """Take an event of the library's trace extension."""
+        if event.startswith("connection.connect_"):
+            self._is_fresh = True
+        elif event.endswith(".receive_response_headers.complete"):
+            self._is_answered = True
+
+
 class Exchange:
     """Requests to one base URL; an asynchronous context manager."""
 
@@ -114,6 +134,7 @@ class Exchange:
         media_type: str,
         headers: Mapping[str, str],
         deadline: Deadline,
+        is_repeatable: bool = False,
     ) -> Answer:
         """POST, and return the whole answer, whatever its status. Raises as `send` does."""
         return await self.send(
@@ -122,6 +143,7 @@ class Exchange:
             content,
             headers={**headers, "Content-Type": media_type},
             deadline=deadline,
+            is_repeatable=is_repeatable,
         )
 
     async def send(
@@ -132,8 +154,12 @@ class Exchange:
         *,
         headers: Mapping[str, str],
         deadline: Deadline,
+        is_repeatable: bool = False,
     ) -> Answer:
         """Send and return the whole answer, whatever its status.
+
+        A kept connection that turns out to be gone is replaced, once, where the request
+        `is_repeatable`: this is no retry, for nobody has begun to answer.
 
         Raises:
             ConnectFailed: The host cannot be reached, or went away.
@@ -145,20 +171,36 @@ class Exchange:
         url = httpx2.URL(self._base_url + path)
         if (url.scheme, url.host, url.port) != self._origin:
             raise ValueError("a request may go to its own host only")
-        request = self._client.build_request(
-            method,
-            url,
-            content=content,
-            headers={**headers, "Accept": ", ".join(JSON_TYPES)},
-            timeout=httpx2.Timeout(max(deadline.remaining_s(), 0.001)),
-        )
+        ours = {**headers, "Accept": ", ".join(JSON_TYPES)}
+
+        def request(use: _Use) -> httpx2.Request:
+            return self._client.build_request(
+                method,
+                url,
+                content=content,
+                headers=ours,
+                timeout=httpx2.Timeout(max(deadline.remaining_s(), 0.001)),
+                extensions={"trace": use.note},
+            )
+
         try:
             async with deadline.scope():
-                return await self._send(request)
+                return await self._send_over_live(request, is_repeatable=is_repeatable)
         except TimeoutError as error:
             raise ReadTimeout("the answer was not whole in time") from error
         except httpx2.HTTPError as error:
             raise _translated(error) from error
+
+    async def _send_over_live(
+        self, request: Callable[[_Use], httpx2.Request], *, is_repeatable: bool
+    ) -> Answer:
+        use = _Use()
+        try:
+            return await self._send(request(use))
+        except (httpx2.NetworkError, httpx2.RemoteProtocolError):
+            if not (is_repeatable and use.was_gone):
+                raise
+        return await self._send(request(_Use()))
 
     async def _send(self, request: httpx2.Request) -> Answer:
         response = await self._client.send(request, stream=True)

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from itertools import count
 
 import httpx2
 import pytest
-from tests.support.fault_server import FaultServer, Reply, gzipped, json_reply
+from tests.support.fault_server import FaultServer, Reply, Script, Seen, gzipped, json_reply
 from tests.support.routing import always, soon
 
 from tandem.resilience.deadline import Deadline
@@ -137,3 +138,46 @@ async def test_cancelled_calls_leave_nothing_behind() -> None:
         server.script = always(Reply(body=b"fine"))
         answers = await asyncio.gather(*(_ask(exchange) for _ in range(20)))
     assert [answer.body for answer in answers] == [b"fine"] * 20
+
+
+def _hangs_up_at(*numbers: int) -> Script:
+    """Answer, but hang up without a word at the requests of these numbers."""
+    seen = count(1)
+
+    def script(_seen: Seen) -> Reply:
+        if next(seen) in numbers:
+            raise ConnectionResetError
+        return Reply(body=b"fine")
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("hangs_up_at", "is_repeatable", "statuses", "requests"),
+    [
+        # A kept connection is gone: replaced once.
+        ((2,), True, [200, 200], 3),
+        ((2, 3), True, [200, None], 3),
+        ((2,), False, [200, None], 2),
+        # A fresh one that breaks is a failure like any other.
+        ((1,), True, [None, 200], 2),
+    ],
+)
+async def test_idle_keep_alive_closed(
+    hangs_up_at: tuple[int, ...], is_repeatable: bool, statuses: list[int | None], requests: int
+) -> None:
+    """A kept connection that is gone costs no failure, and no more than one request."""
+    got: list[int | None] = []
+    async with (
+        FaultServer(_hangs_up_at(*hangs_up_at)) as server,
+        Exchange(server.url, connections_max=1) as exchange,
+    ):
+        for _ in statuses:
+            try:
+                answer = await exchange.send(
+                    "GET", "/", headers={}, deadline=soon(), is_repeatable=is_repeatable
+                )
+                got.append(answer.status)
+            except Truncated:
+                got.append(None)
+        assert (got, len(server.seen)) == (statuses, requests)

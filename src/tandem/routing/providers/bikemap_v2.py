@@ -118,6 +118,7 @@ class BikemapV2:
             media_type="application/json",
             headers={"Authorization": f"Bearer {token}", "Bikemap-Version": API_VERSION},
             deadline=deadline,
+            is_repeatable=True,
         )
 
 

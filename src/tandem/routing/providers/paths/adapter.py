@@ -174,7 +174,7 @@ class PathsProvider:
                 ours[self.dialect.key_header] = key
             whole = "?".join([target, *(["&".join(parts)] if parts else [])])
             answer = await self._exchange.send(
-                method, whole, content, headers=ours, deadline=deadline
+                method, whole, content, headers=ours, deadline=deadline, is_repeatable=True
             )
             told.append(counted_usage(answer.headers))
             if answer.status != _UNAUTHORIZED:

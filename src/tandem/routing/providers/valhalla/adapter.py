@@ -167,4 +167,5 @@ class Valhalla:
             media_type="application/json",
             headers={},
             deadline=deadline,
+            is_repeatable=True,
         )
