@@ -60,6 +60,9 @@ format: setup ## format the code
 bench: setup ## measure the ledger beside its baselines (SCALE=full, ONLY=throughput)
 	$(BIN)/python -m bench.ledger $(addprefix --scale ,$(SCALE)) $(addprefix --only ,$(ONLY)) $(ARGS)
 
+bench-routing: setup ## measure the routing gateway beside a naive client
+	$(BIN)/python -m bench.routing $(ARGS)
+
 smoke: setup ## measure a little, and fail where a figure of the ledger collapsed
 	$(BIN)/python -m bench.ledger --scale smoke $(ARGS)
 
@@ -73,4 +76,4 @@ lock: setup ## resolve the lock files again (needs uv)
 clean: ## remove the environment, caches and local data
 	rm -rf $(VENV) .tandem .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants
 
-.PHONY: contracts help setup demo serve test drill simulate mutate lint check format bench smoke lock clean
+.PHONY: contracts help setup demo serve test drill simulate mutate lint check format bench bench-routing smoke lock clean
