@@ -18,7 +18,7 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
-from pydantic import AnyHttpUrl
+from pydantic import AnyHttpUrl, SecretStr
 
 from tandem.ledger import http as ledger_http
 from tandem.ledger.embedded import now_us, open_service
@@ -174,7 +174,7 @@ async def _routing_jobs(settings: Settings, conninfo: str) -> AsyncIterator[Rout
     policy = ProviderPolicy(
         takes=lambda kind, _tenant: settings.bikemap_jobs and kind is JobKind.ROUTES,
         callback_url=None if url is None else str(url),
-        secrets=() if given is None else tuple(given.get_secret_value().split(",")),
+        secrets=_listed(given),
     )
     box = SecretBox(read_webhook_key(settings))
     async with open_job_store(conninfo) as store:
@@ -214,8 +214,16 @@ def _gateway(
         None if secret is None else secret.get_secret_value(),
         _base_url(settings.valhalla_url),
         registry,
+        bikemap_v1_keys=_listed(settings.bikemap_v1_keys),
+        graphhopper_url=_base_url(settings.graphhopper_url),
+        graphhopper_keys=_listed(settings.graphhopper_keys),
         store=store,
     )
+
+
+def _listed(secrets_given: SecretStr | None) -> tuple[str, ...]:
+    """Read secrets that are separated by commas."""
+    return () if secrets_given is None else tuple(secrets_given.get_secret_value().split(","))
 
 
 def _base_url(url: AnyHttpUrl | None) -> str | None:

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     """Where Bikemap reaches `/v1/routing-webhooks/bikemap` of this server; it is polled without."""
     bikemap_webhook_secrets: SecretStr | None = None
     """The secrets that its messages may be signed with, separated by commas."""
+    bikemap_v1_keys: SecretStr | None = None
+    """Keys of Bikemap's deprecated version 1, the newest first, separated by commas."""
+    graphhopper_url: AnyHttpUrl | None = None
+    graphhopper_keys: SecretStr | None = None
+    """Keys of GraphHopper's API, the newest first, separated by commas."""
     valhalla_url: AnyHttpUrl | None = None
     """Our own Valhalla, the fallback when Bikemap fails."""
     prefetch_credits_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0

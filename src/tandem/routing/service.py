@@ -15,7 +15,9 @@ from tandem.routing.cache.metrics import CacheMetrics
 from tandem.routing.chain import Chain
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.metrics import RoutingMetrics
+from tandem.routing.providers.bikemap_v1 import BikemapV1
 from tandem.routing.providers.bikemap_v2 import BikemapV2
+from tandem.routing.providers.graphhopper import GraphHopper
 from tandem.routing.providers.valhalla import Valhalla
 from tandem.routing.storage.cache.store import CacheStore
 from tandem.routing.upstream import Policy, Upstream
@@ -29,13 +31,19 @@ async def open_gateway(
     valhalla_url: str | None,
     registry: CollectorRegistry,
     *,
+    bikemap_v1_keys: Sequence[str] = (),
+    graphhopper_url: str | None = None,
+    graphhopper_keys: Sequence[str] = (),
     store: CacheStore | None = None,
     clock: Clock = time.monotonic,
     utc_s: Callable[[], float] = time.time,
     chance: Chance = random.random,
     jitter: Chance = random.random,
 ) -> AsyncIterator[RoutingGateway]:
-    """Give a gateway: Bikemap first, our own Valhalla after it; either may be left out.
+    """Give a gateway; whoever is left out is not asked.
+
+    Bikemap's version 2, its version 1, GraphHopper, our own Valhalla, in this order. Keys are
+    given the newest first; an older one is tried where the newest is refused.
 
     `store` is the tier of the cache that processes share; without it there is memory alone.
     `bikemap_base_url` is without the version. Without Bikemap every answer is a degraded one, and
@@ -52,6 +60,16 @@ async def open_gateway(
                 BikemapV2(bikemap_base_url, client_id, client_secret, clock)
             )
             upstreams.append(Upstream(bikemap, metrics, clock, chance, Policy(is_primary=True)))
+        if bikemap_base_url and bikemap_v1_keys:
+            old = await stack.enter_async_context(
+                BikemapV1(bikemap_base_url, lambda: bikemap_v1_keys)
+            )
+            upstreams.append(Upstream(old, metrics, clock, chance, Policy(is_primary=True)))
+        if graphhopper_url and graphhopper_keys:
+            other = await stack.enter_async_context(
+                GraphHopper(graphhopper_url, lambda: graphhopper_keys)
+            )
+            upstreams.append(Upstream(other, metrics, clock, chance))
         if valhalla_url:
             valhalla = await stack.enter_async_context(Valhalla(valhalla_url))
             upstreams.append(Upstream(valhalla, metrics, clock, chance))
