@@ -43,10 +43,10 @@ class TestBikemapV1(ProviderConformance):
 
     @pytest.fixture
     async def provider(self, valhalla_url: str) -> AsyncIterator[Provider]:
-        """The adapter on a stand-in of the API of paths."""
+        """The adapter on a sandbox, with the keys in the order of a rotation."""
         async with (
-            paths_server(valhalla_url, "/v1", ("bm_surface", "bm_way_type")) as server,
-            BikemapV1(server.url, lambda: (KEY,)) as opened,
+            served_sandbox(valhalla_url) as sandbox,
+            BikemapV1(sandbox.url, lambda: ("not-live-yet", CLIENT_SECRET)) as opened,
         ):
             yield opened
 

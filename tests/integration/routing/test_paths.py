@@ -282,7 +282,8 @@ async def test_keys_are_changed_without_a_failure() -> None:
 
 async def test_a_key_in_the_query_is_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
     """GraphHopper takes its key in the query, and no library tells it to a log or an error."""
-    caplog.set_level("DEBUG")
+    for library in ("httpx2", "httpcore2"):
+        caplog.set_level("DEBUG", logger=library)  # whatever an earlier test has set there
     async with (
         FaultServer(lambda seen: _error(500, f"broken: {seen.path}")) as server,
         GraphHopper(server.url, lambda: (_KEY,)) as provider,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tandem.platform.engine.geography import Place
+from tandem.platform.engine.geography import Place, distance_m
 from tandem.sandbox import geometry
 from tandem.sandbox.v1.requests import MatrixQuestion, RouteQuestion
 from tandem.sandbox.v1.words import DETAILS, FINISH, REACHED_VIA, sign
@@ -104,13 +104,13 @@ def _path(
 ) -> dict[str, Any]:
     assert isinstance(route.geometry, answers.GeoJsonGeometry)  # noqa: S101 - as it was asked for
     line = route.geometry.geojson.coordinates
-    snapped = [[one.snapped.lon, one.snapped.lat] for one in answer.waypoints]
+    snapped = [_with_height(one.snapped, line) for one in answer.waypoints]
     path: dict[str, Any] = {
         "distance": route.distance_m,
         "time": round(route.duration_s * _MS_PER_S),
         "weight": route.duration_s,
         "transfers": 0,
-        "snapped_waypoints": _points(snapped, question, with_heights=False),
+        "snapped_waypoints": _points(snapped, question, with_heights=question.elevation),
         "points_encoded": question.points_encoded,
     }
     if question.elevation:
@@ -123,6 +123,13 @@ def _path(
     if question.details:
         path["details"] = _details(route, question.details)
     return path
+
+
+def _with_height(place: answers.LonLat, line: Sequence[Sequence[float]]) -> list[float]:
+    """Give a place on a line the height of the vertex that is nearest to it."""
+    at = Place(place.lon, place.lat)
+    nearest = min(line, key=lambda vertex: distance_m(at, Place(vertex[0], vertex[1])))
+    return [place.lon, place.lat, nearest[2]]
 
 
 def _points(line: Sequence[Sequence[float]], question: RouteQuestion, *, with_heights: bool) -> Any:
