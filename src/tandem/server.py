@@ -14,9 +14,13 @@ from contextlib import (
 )
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
 
 from fastapi import Depends, FastAPI
+from openfeature import api as openfeature
 from prometheus_client import CollectorRegistry
 from pydantic import AnyHttpUrl, SecretStr
 
@@ -30,19 +34,21 @@ from tandem.platform.config import Settings
 from tandem.platform.database import Pool, open_pool
 from tandem.platform.embedded import EmbeddedPostgres
 from tandem.platform.errors import SettingsError
+from tandem.platform.flags import FlagFile
 from tandem.platform.http import Health, create_api
 from tandem.platform.http.serving import HttpServer
 from tandem.platform.interpreter import tune_interpreter
 from tandem.platform.limits import KEY_POOL_CONNECTIONS_MAX
 from tandem.platform.webhooks.sealing import SecretBox, key_of_directory, read_key
 from tandem.routing import http as routing_http
+from tandem.routing.change.flags import FlaggedOrder, check_flags
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.jobs.core import JobKind
 from tandem.routing.jobs.service import ProviderPolicy, RoutingJobs
 from tandem.routing.jobs.worker import working as working_off_routes
 from tandem.routing.prefetch import prefetching
 from tandem.routing.providers.bikemap_jobs import BikemapJobs
-from tandem.routing.service import open_gateway
+from tandem.routing.service import Choose, open_gateway
 from tandem.routing.storage.cache.store import CacheStore, open_cache_store
 from tandem.routing.storage.jobs.store import open_job_store
 
@@ -204,21 +210,45 @@ async def work(settings: Settings, announce: Callable[[], None]) -> None:
             await stop.wait()
 
 
-def _gateway(
+@asynccontextmanager
+async def _gateway(
     settings: Settings, registry: CollectorRegistry, store: CacheStore
-) -> AbstractAsyncContextManager[RoutingGateway]:
+) -> AsyncIterator[RoutingGateway]:
     secret = settings.bikemap_client_secret
-    return open_gateway(
-        _base_url(settings.bikemap_base_url),
-        settings.bikemap_client_id,
-        None if secret is None else secret.get_secret_value(),
-        _base_url(settings.valhalla_url),
-        registry,
-        bikemap_v1_keys=_listed(settings.bikemap_v1_keys),
-        graphhopper_url=_base_url(settings.graphhopper_url),
-        graphhopper_keys=_listed(settings.graphhopper_keys),
-        store=store,
-    )
+    async with (
+        _flags(settings.flags_file, registry) as choose,
+        open_gateway(
+            _base_url(settings.bikemap_base_url),
+            settings.bikemap_client_id,
+            None if secret is None else secret.get_secret_value(),
+            _base_url(settings.valhalla_url),
+            registry,
+            bikemap_v1_keys=_listed(settings.bikemap_v1_keys),
+            graphhopper_url=_base_url(settings.graphhopper_url),
+            graphhopper_keys=_listed(settings.graphhopper_keys),
+            choose=choose,
+            store=store,
+        ) as gateway,
+    ):
+        yield gateway
+
+
+@asynccontextmanager
+async def _flags(path: Path | None, registry: CollectorRegistry) -> AsyncIterator[Choose | None]:
+    """Watch the file of flags while the context lasts. Raises SettingsError."""
+    if path is None:
+        yield None
+        return
+    flags = FlagFile(path, check_flags, registry)
+    domain = f"tandem {uuid4().hex}"  # one process may have several gateways
+    openfeature.set_provider_and_wait(flags, domain)
+    client = openfeature.get_client(domain)
+    watch = asyncio.create_task(flags.watch(), name="flags")
+    try:
+        yield partial(FlaggedOrder, client)
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
 
 
 def _listed(secrets_given: SecretStr | None) -> tuple[str, ...]:

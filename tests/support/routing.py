@@ -20,7 +20,7 @@ from tandem.routing.domain.route import Route
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH, TOKEN_PATH
 from tandem.routing.providers.port import Provider
-from tandem.routing.service import open_gateway
+from tandem.routing.service import Choose, open_gateway
 from tandem.routing.storage.cache.store import CacheStore
 
 CLIENT_ID, CLIENT_SECRET = "tests", "canary-secret-of-the-tests"
@@ -140,6 +140,7 @@ async def gateway_on(
     clock: Callable[[], float] = time.monotonic,
     registry: CollectorRegistry | None = None,
     store: CacheStore | None = None,
+    choose: Choose | None = None,
     seed: int = 1,
 ) -> AsyncIterator[RoutingGateway]:
     """Open a gateway as the product does."""
@@ -153,6 +154,7 @@ async def gateway_on(
         utc_s=clock,
         jitter=lambda: 0.5,
         store=store,
+        choose=choose,
         chance=random.Random(seed).random,
     ) as gateway:
         yield gateway

@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     graphhopper_url: AnyHttpUrl | None = None
     graphhopper_keys: SecretStr | None = None
     """Keys of GraphHopper's API, the newest first, separated by commas."""
+    flags_file: Path | None = None
+    """File of feature flags, watched; see docs/how-to/change-safely.md."""
     valhalla_url: AnyHttpUrl | None = None
     """Our own Valhalla, the fallback when Bikemap fails."""
     prefetch_credits_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
@@ -96,11 +98,17 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _bikemap_is_whole(self) -> Self:
-        given = (self.bikemap_base_url, self.bikemap_client_id, self.bikemap_client_secret)
-        if any(given) and not all(given):
+        version_2 = (self.bikemap_client_id, self.bikemap_client_secret)
+        if any(version_2) and not all((self.bikemap_base_url, *version_2)):
             raise ValueError(
                 "bikemap_base_url, bikemap_client_id and bikemap_client_secret go together"
             )
+        if self.bikemap_base_url and not (all(version_2) or self.bikemap_v1_keys):
+            raise ValueError("bikemap_base_url needs a client's id and secret, or bikemap_v1_keys")
+        if bool(self.bikemap_v1_keys) and not self.bikemap_base_url:
+            raise ValueError("bikemap_v1_keys needs bikemap_base_url")
+        if bool(self.graphhopper_url) != bool(self.graphhopper_keys):
+            raise ValueError("graphhopper_url and graphhopper_keys go together")
         return self
 
     @model_validator(mode="after")

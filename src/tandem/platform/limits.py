@@ -78,3 +78,8 @@ JOB_RESTART_PAUSE_S: Final = 1.0
 # much of the burst all processes' slices are together.
 RATE_LEASE_S: Final = 0.25
 RATE_SLICE_SHARE: Final = 0.5
+
+# Flags: the file is small, and looked at so often.
+FLAGS_FILE_BYTES_MAX: Final = 256 * 1024
+FLAGS_TENANTS_MAX: Final = 1_000
+FLAGS_POLL_S: Final = 2.0

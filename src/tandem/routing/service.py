@@ -12,7 +12,7 @@ from tandem.resilience.deadline import Clock
 from tandem.routing.cache.answers import AnswerCache
 from tandem.routing.cache.kept import CODEC
 from tandem.routing.cache.metrics import CacheMetrics
-from tandem.routing.chain import Chain
+from tandem.routing.chain import Chain, Order
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.bikemap_v1 import BikemapV1
@@ -21,6 +21,9 @@ from tandem.routing.providers.graphhopper import GraphHopper
 from tandem.routing.providers.valhalla import Valhalla
 from tandem.routing.storage.cache.store import CacheStore
 from tandem.routing.upstream import Policy, Upstream
+
+type Choose = Callable[[Sequence[str]], Order]
+"""Makes the order of providers from the names of all of them."""
 
 
 @asynccontextmanager
@@ -34,6 +37,7 @@ async def open_gateway(
     bikemap_v1_keys: Sequence[str] = (),
     graphhopper_url: str | None = None,
     graphhopper_keys: Sequence[str] = (),
+    choose: Choose | None = None,
     store: CacheStore | None = None,
     clock: Clock = time.monotonic,
     utc_s: Callable[[], float] = time.time,
@@ -43,7 +47,8 @@ async def open_gateway(
     """Give a gateway; whoever is left out is not asked.
 
     Bikemap's version 2, its version 1, GraphHopper, our own Valhalla, in this order. Keys are
-    given the newest first; an older one is tried where the newest is refused.
+    given the newest first; an older one is tried where the newest is refused. `choose` gets their
+    names, and gives what orders them for each request.
 
     `store` is the tier of the cache that processes share; without it there is memory alone.
     `bikemap_base_url` is without the version. Without Bikemap every answer is a degraded one, and
@@ -78,6 +83,7 @@ async def open_gateway(
                 upstreams,
                 metrics,
                 registry,
+                choose=choose,
                 store=store,
                 clock=clock,
                 utc_s=utc_s,
@@ -92,15 +98,18 @@ async def gateway_over(
     metrics: RoutingMetrics,
     registry: CollectorRegistry,
     *,
+    choose: Choose | None = None,
     store: CacheStore | None = None,
     clock: Clock = time.monotonic,
     utc_s: Callable[[], float] = time.time,
     jitter: Chance = random.random,
 ) -> AsyncIterator[RoutingGateway]:
     """Give a gateway over upstreams that are open already, in their order."""
+    names = tuple(upstream.provider.name for upstream in upstreams)
+    order = None if choose is None else choose(names)
     cache_metrics = CacheMetrics(registry)
     async with AnswerCache(CODEC, cache_metrics, utc_s=utc_s, chance=jitter, store=store) as cache:
-        gateway = RoutingGateway(Chain(upstreams), cache, metrics, clock)
+        gateway = RoutingGateway(Chain(upstreams, order), cache, metrics, clock)
         try:
             yield gateway
         finally:
