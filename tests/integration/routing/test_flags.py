@@ -64,8 +64,9 @@ async def test_a_kill_switch_and_a_tenants_own_flags(tmp_path: Path, valhalla_ur
         assert flags.reload()
         other = _other(1)
         assert (await gateway.ask(other, soon())).provider == "valhalla"
-        CALLER.set(Caller(tenant="beta"))
+        token = CALLER.set(Caller(tenant="beta"))
         await gateway.ask(_other(2), soon())
+        CALLER.reset(token)
     assert primary.count(COMPUTE_PATH) == 2
     assert sample(registry, _BROKEN, {}) == 0
 

@@ -63,8 +63,9 @@ async def test_it_costs_no_more_than_its_credits() -> None:
     async with bikemap(compute) as upstream, gateway_on(upstream.url, None, clock=clock) as gateway:
         prefetch = prefetcher(gateway, clock, budget=2)
         for index in range(4):
-            await ask(gateway, index, OFTEN + index)
+            assert await ask(gateway, index, OFTEN + index) is Freshness.FRESH_CACHE
         clock.advance(CACHE_FRESH_S)
+        assert [one.uses for one in prefetch._hot.hottest(4)] == [OFTEN + n for n in (3, 2, 1, 0)]
         assert await prefetch.round() == 2
         assert await prefetch.round() == 0
         assert [await ask(gateway, index, 1) for index in (3, 2)] == [Freshness.FRESH_CACHE] * 2
