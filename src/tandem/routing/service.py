@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypedDict
 
 from prometheus_client import CollectorRegistry
 
@@ -22,8 +23,16 @@ from tandem.routing.providers.valhalla import Valhalla
 from tandem.routing.storage.cache.store import CacheStore
 from tandem.routing.upstream import Policy, Upstream
 
+type _Adapter = BikemapV2 | BikemapV1 | GraphHopper | Valhalla
 type Choose = Callable[[Sequence[str]], Order]
 """Makes the order of providers from the names of all of them."""
+
+
+class _Options(TypedDict):
+    store: CacheStore | None
+    clock: Clock
+    utc_s: Callable[[], float]
+    jitter: Chance
 
 
 @asynccontextmanager
@@ -57,39 +66,26 @@ async def open_gateway(
     Raises:
         ValueError: A base URL is not one.
     """
+    primaries: list[_Adapter] = []
+    others: list[_Adapter] = []
+    if bikemap_base_url and client_id and client_secret:
+        primaries.append(BikemapV2(bikemap_base_url, client_id, client_secret, clock))
+    if bikemap_base_url and bikemap_v1_keys:
+        primaries.append(BikemapV1(bikemap_base_url, lambda: bikemap_v1_keys))
+    if graphhopper_url and graphhopper_keys:
+        others.append(GraphHopper(graphhopper_url, lambda: graphhopper_keys))
+    if valhalla_url:
+        others.append(Valhalla(valhalla_url))
+    metrics = RoutingMetrics(registry)
     async with AsyncExitStack() as stack:
-        metrics = RoutingMetrics(registry)
-        upstreams: list[Upstream] = []
-        if bikemap_base_url and client_id and client_secret:
-            bikemap = await stack.enter_async_context(
-                BikemapV2(bikemap_base_url, client_id, client_secret, clock)
-            )
-            upstreams.append(Upstream(bikemap, metrics, clock, chance, Policy(is_primary=True)))
-        if bikemap_base_url and bikemap_v1_keys:
-            old = await stack.enter_async_context(
-                BikemapV1(bikemap_base_url, lambda: bikemap_v1_keys)
-            )
-            upstreams.append(Upstream(old, metrics, clock, chance, Policy(is_primary=True)))
-        if graphhopper_url and graphhopper_keys:
-            other = await stack.enter_async_context(
-                GraphHopper(graphhopper_url, lambda: graphhopper_keys)
-            )
-            upstreams.append(Upstream(other, metrics, clock, chance))
-        if valhalla_url:
-            valhalla = await stack.enter_async_context(Valhalla(valhalla_url))
-            upstreams.append(Upstream(valhalla, metrics, clock, chance))
-        yield await stack.enter_async_context(
-            gateway_over(
-                upstreams,
-                metrics,
-                registry,
-                choose=choose,
-                store=store,
-                clock=clock,
-                utc_s=utc_s,
-                jitter=jitter,
-            )
-        )
+        upstreams = []
+        for adapter in (*primaries, *others):
+            await stack.enter_async_context(adapter)
+            policy = Policy(is_primary=adapter in primaries)
+            upstreams.append(Upstream(adapter, metrics, clock, chance, policy))
+        options: _Options = {"store": store, "clock": clock, "utc_s": utc_s, "jitter": jitter}
+        gateway = gateway_over(upstreams, metrics, registry, choose=choose, **options)
+        yield await stack.enter_async_context(gateway)
 
 
 @asynccontextmanager
