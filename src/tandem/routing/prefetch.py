@@ -119,7 +119,14 @@ class Prefetcher:
 
         A failure ends the round: a provider that is in trouble is not given work that can wait.
         """
-        CALLER.set(Caller(Partition.BATCH))
+        # Whoever runs a round may ask for others afterwards: its own caller comes back.
+        token = CALLER.set(Caller(Partition.BATCH))
+        try:
+            return await self._fetch_hot()
+        finally:
+            CALLER.reset(token)
+
+    async def _fetch_hot(self) -> int:
         fetched = 0
         for one in self._hot.hottest(limits.PREFETCH_KEYS_MAX):
             if one.uses < limits.PREFETCH_USES_MIN:

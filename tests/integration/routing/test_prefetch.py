@@ -6,6 +6,7 @@ from tests.support.fault_server import Reply, Seen
 from tests.support.routing import VirtualClock, bikemap, gateway_on, problem, soon
 from tests.support.routing_jobs import ends
 
+from tandem.resilience.caller import CALLER
 from tandem.resilience.gcra import LocalRateLimit, Plan
 from tandem.routing.domain.coordinate import Coordinate
 from tandem.routing.domain.request import RouteRequest
@@ -70,6 +71,17 @@ async def test_it_costs_no_more_than_its_credits() -> None:
         assert await prefetch.round() == 0
         assert [await ask(gateway, index, 1) for index in (3, 2)] == [Freshness.FRESH_CACHE] * 2
         assert upstream.count(COMPUTE_PATH) == 6
+
+
+async def test_a_round_leaves_its_caller_as_it_was() -> None:
+    """What is asked after a round, in the same context, counts as live again."""
+    clock, before = VirtualClock(), CALLER.get()
+    async with bikemap(compute) as upstream, gateway_on(upstream.url, None, clock=clock) as gateway:
+        prefetch = prefetcher(gateway, clock)
+        await ask(gateway, 0, OFTEN)
+        clock.advance(CACHE_FRESH_S)
+        assert await prefetch.round() == 1
+    assert CALLER.get() == before
 
 
 async def test_a_provider_in_trouble_is_left_alone() -> None:
