@@ -2,11 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 
+from bench.routing.load import Call, good_share, p99_ms
 from bench.routing.report import OUTAGE, Course, Row, at_least, at_most
 from bench.routing.stage import Outcome, Stage, caller
-from tandem.routing.domain.request import RouteRequest
 
 _CALLERS = 8
 _CALLS = 400
@@ -16,8 +15,6 @@ _WINDOWS = 9
 _BURST = 20
 _BACK = 0.95
 _PATIENCE_S = 20.0
-
-type Call = Callable[[RouteRequest], Awaitable[Outcome]]
 
 
 async def measure(stage: Stage) -> list[Row]:
@@ -53,13 +50,13 @@ async def _hard_outage(stage: Stage) -> list[Row]:
     naive = await stage.naive()
     await calls(stage, naive.call, 80)
     naively = await stage.attempts() / 80
-    good = sum(outcome.good for outcome in outcomes) / len(outcomes)
+    good = good_share(outcomes)
     ratio = max(0, attempts - _FREE) / len(outcomes)
-    p99_ms = _p99_ms(late)
+    late_ms = p99_ms(late)
     return [
         at_most("G1 attempts per call in an outage, after the first 35", ratio, "", 1.1, naively),
         at_least("G3 answered by secondary or cache, primary out", good, "share", 0.989, 0.0),
-        at_most("G3 p99 once open, primary out", p99_ms, "ms", 300.0),
+        at_most("G3 p99 once open, primary out", late_ms, "ms", 300.0),
     ]
 
 
@@ -76,8 +73,8 @@ async def _failing(
     naive = await stage.naive()
     naive_outcomes = await calls(stage, naive.call)
     naive_amplification = await stage.attempts() / len(naive_outcomes)
-    good = sum(outcome.good for outcome in outcomes) / len(outcomes)
-    naive_good = sum(outcome.good for outcome in naive_outcomes) / len(naive_outcomes)
+    good = good_share(outcomes)
+    naive_good = good_share(naive_outcomes)
     name = f"{goal} {share:.0%} failing"
     rows = [at_least(f"{name}: answered", good, "share", least, naive_good)]
     if most is not None:
@@ -124,7 +121,7 @@ async def courses(stage: Stage) -> list[Course]:
 
 
 async def _course(stage: Stage, name: str, call: Call) -> Course:
-    success, p99_ms, attempts = [], [], []
+    success, took_ms, attempts = [], [], []
     await stage.recover()
     for window in range(_WINDOWS):
         if window == OUTAGE[0]:
@@ -133,13 +130,8 @@ async def _course(stage: Stage, name: str, call: Call) -> Course:
             await stage.recover()
         before = await stage.attempts()
         outcomes = await calls(stage, call, 60)
-        success.append(sum(outcome.good for outcome in outcomes) / len(outcomes))
-        p99_ms.append(_p99_ms(outcomes))
+        success.append(good_share(outcomes))
+        took_ms.append(p99_ms(outcomes))
         attempts.append((await stage.attempts() - before) / len(outcomes))
         await asyncio.sleep(0.3)
-    return Course(name, tuple(success), tuple(p99_ms), tuple(attempts))
-
-
-def _p99_ms(outcomes: list[Outcome]) -> float:
-    ordered = sorted(outcome.seconds for outcome in outcomes)
-    return 1_000 * ordered[int(len(ordered) * 0.99) - 1]
+    return Course(name, tuple(success), tuple(took_ms), tuple(attempts))

@@ -1,17 +1,19 @@
 """Real parts: an engine, a sandbox that can fail, the gateway, and a naive client beside it."""
 
+import asyncio
 import random
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
 
 from tandem.platform.engine.engine import ValhallaEngine
 from tandem.platform.engine.points import sample_points
@@ -34,17 +36,24 @@ _ROOMY: Final = Plan("roomy", burst=100_000, burst_window_s=1, credits=10_000_00
 _NAIVE_TRIES: Final = 3
 _OK: Final = 200
 _POINTS: Final = 60
+_LIMITS: Final = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
+_PRIMARY: Final = "bikemap"
+_WATCH_S: Final = 0.01
+_MOVED_S: Final = 2.0
 
 
 @dataclass(slots=True)
 class Stage:
     """What every measure needs."""
 
+    sandbox: ASGIApp
     sandbox_url: str
     engine_url: str
     http: httpx2.AsyncClient
     places: Sequence[Coordinate]
     numbers: Any
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    """Of the gateway that was opened last."""
 
     def request(self) -> RouteRequest:
         """A request that was never made before: other ends, a few centimetres apart."""
@@ -70,23 +79,30 @@ class Stage:
         return int(endpoints.get(COMPUTE_PATH, {}).get("attempts", 0))
 
     @asynccontextmanager
-    async def gateway(self, *, fallback: bool = True) -> AsyncIterator[RoutingGateway]:
+    async def gateway(
+        self, *, fallback: bool = True, base_url: str | None = None
+    ) -> AsyncIterator[RoutingGateway]:
         """Open a gateway as the product does."""
+        self.registry = CollectorRegistry()
         async with open_gateway(
-            self.sandbox_url,
+            base_url or self.sandbox_url,
             _CLIENT_ID,
             _SECRET,
             self.engine_url if fallback else None,
-            CollectorRegistry(),
+            self.registry,
             chance=random.Random(7).random,
         ) as gateway:
             yield gateway
 
     async def naive(self) -> "Naive":
         """Make a naive client, with its token."""
-        form = {"grant_type": "client_credentials"}
-        answer = await self.http.post("/v2/oauth2/token", data=form, auth=(_CLIENT_ID, _SECRET))
-        return Naive(self.http, answer.json()["access_token"])
+        return Naive(self.http, await _token(self.http))
+
+    @asynccontextmanager
+    async def naive_at(self, base_url: str) -> AsyncIterator["Naive"]:
+        """Make a naive client of another door, as impatient as the gateway is with an attempt."""
+        async with httpx2.AsyncClient(base_url=base_url, timeout=1, limits=_LIMITS) as http:
+            yield Naive(http, await _token(http))
 
     async def _admin(self, method: str, path: str, body: Any = None) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {_TOKEN}"}
@@ -101,6 +117,7 @@ class Outcome:
     good: bool
     seconds: float
     freshness: Freshness | None = None
+    is_primary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +156,32 @@ def caller(
         began = time.perf_counter()
         result = await gateway.ask(request, Deadline.after_ms(deadline_ms))
         good = result.freshness is not Freshness.ESTIMATE
-        return Outcome(good, time.perf_counter() - began, result.freshness)
+        took_s = time.perf_counter() - began
+        return Outcome(good, took_s, result.freshness, result.provider == _PRIMARY)
 
     return call
+
+
+async def in_flight(registry: CollectorRegistry, seconds: float) -> float:
+    """Return by how many the calls in flight at the primary were ever beyond the limit.
+
+    A limit that shrinks ends no call, so it is looked at from a while after its move.
+    """
+    await asyncio.sleep(_MOVED_S)
+    labels, beyond = {"provider": _PRIMARY, "operation": "route"}, 0.0
+    until_s = time.monotonic() + seconds - _MOVED_S
+    while time.monotonic() < until_s:
+        limit = registry.get_sample_value("tandem_routing_in_flight_limit", labels) or 0.0
+        now = registry.get_sample_value("tandem_routing_in_flight", labels) or 0.0
+        beyond = max(beyond, now - limit)
+        await asyncio.sleep(_WATCH_S)
+    return beyond
+
+
+async def _token(http: httpx2.AsyncClient) -> str:
+    form = {"grant_type": "client_credentials"}
+    answer = await http.post("/v2/oauth2/token", data=form, auth=(_CLIENT_ID, _SECRET))
+    return str(answer.json()["access_token"])
 
 
 @asynccontextmanager
@@ -156,9 +196,8 @@ async def staged() -> AsyncIterator[Stage]:
             open_sandbox(SandboxConfig(engine.url, clients, _TOKEN))
         )
         server = await stack.enter_async_context(HttpServer(app, host="127.0.0.1", port=0))
-        limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
         http = await stack.enter_async_context(
-            httpx2.AsyncClient(base_url=server.url, timeout=5, limits=limits)
+            httpx2.AsyncClient(base_url=server.url, timeout=5, limits=_LIMITS)
         )
         coordinates = [Coordinate(place.lon, place.lat) for place in places]
-        yield Stage(server.url, engine.url, http, coordinates, count())
+        yield Stage(app, server.url, engine.url, http, coordinates, count())

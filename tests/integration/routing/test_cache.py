@@ -162,6 +162,18 @@ async def test_without_the_database_there_is_still_memory(database_uri: str) -> 
         assert sample(registry, faults, {}) >= 2
 
 
+async def test_a_caller_without_time_is_no_fault_of_the_store(store: CacheStore) -> None:
+    """Others still find what is there."""
+    clock, registry = VirtualClock(), CollectorRegistry()
+    async with _cache(store, clock) as first, _cache(store, clock, registry) as second:
+        first.keep(_KEY, _KEPT, _AREA, _SPANS)
+        await first._writes.join()
+        assert await second.find(_KEY, soon(0)) is None
+        assert await second.lease(_KEY, soon(0))
+        assert sample(registry, "tandem_routing_cache_store_faults_total", {}) == 0
+        assert await second.find(_KEY, soon()) is not None
+
+
 async def test_foreign_bytes_are_a_miss(store: CacheStore) -> None:
     """What another version wrote is no answer, and no fault."""
     clock = VirtualClock()

@@ -17,6 +17,7 @@ from uuid import uuid4
 from tandem.platform.errors import DatabaseUnavailable
 from tandem.resilience.backoff import Chance
 from tandem.resilience.deadline import Deadline
+from tandem.resilience.single_flight import SingleFlight
 from tandem.routing import limits
 from tandem.routing.cache.aging import AgingStore
 from tandem.routing.cache.lifetime import Age, Lifetime
@@ -88,6 +89,7 @@ class AnswerCache[V]:
         self._store = store
         self._memory: AgingStore[Hashable, _Entry[V]] = AgingStore(entries_max)
         self._writes: asyncio.Queue[_Deed] = asyncio.Queue(limits.CACHE_WRITES_MAX)
+        self._lookups: SingleFlight[Hashable, Found[V] | None] = SingleFlight()
         self._purges_seen = 0
         self._paused_until_s = float("-inf")
         self._holder = uuid4()
@@ -202,9 +204,12 @@ class AnswerCache[V]:
             async with deadline.sooner_ms(limits.CACHE_STORE_TIMEOUT_MS).scope():
                 until_s = now_s + limits.CACHE_LEASE_S
                 return await self._store.lease(digest(key), self._holder, now_s, until_s)
-        except (DatabaseUnavailable, TimeoutError):
+        except DatabaseUnavailable:
             self._pause()
-            return True
+        except TimeoutError:
+            if not deadline.expired():  # a caller without time tells nothing of the store
+                self._pause()
+        return True
 
     def end_lease(self, key: Hashable) -> None:
         """Let other processes fetch the key, after what was kept before is written."""
@@ -214,13 +219,21 @@ class AnswerCache[V]:
     # -- the shared tier -----------------------------------------------------------------------
 
     async def _find_shared(self, key: Hashable, deadline: Deadline) -> Found[V] | None:
-        now_s = self._utc_s()
-        if self._store is None or now_s < self._paused_until_s:
+        """Look once for all who ask now: a crowd must not queue for the few connections."""
+        store = self._store
+        if store is None or self._utc_s() < self._paused_until_s:
             return None
-        seen = self._purges_seen
+        until = Deadline.after_ms(limits.CACHE_STORE_TIMEOUT_MS, deadline.clock)
+        with suppress(TimeoutError):  # the caller's own
+            async with deadline.scope():
+                return await self._lookups.run(key, lambda: self._look(store, key, until))
+        return None
+
+    async def _look(self, store: CacheStore, key: Hashable, until: Deadline) -> Found[V] | None:
+        now_s, seen = self._utc_s(), self._purges_seen
         try:
-            async with deadline.sooner_ms(limits.CACHE_STORE_TIMEOUT_MS).scope():
-                row = await self._store.find(digest(key), now_s)
+            async with until.scope():
+                row = await store.find(digest(key), now_s)
         except (DatabaseUnavailable, TimeoutError):
             self._pause()
             return None

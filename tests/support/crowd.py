@@ -1,0 +1,44 @@
+"""A process in which many ask the same question at once.
+
+`python -m tests.support.crowd <primary> <database> <callers>` says `ready`, begins when it is sent
+a line, and prints as JSON how many callers got an answer of which provider.
+"""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+
+from prometheus_client import CollectorRegistry
+from tests.support.engine import RunningSandbox
+from tests.support.routing import REQUEST
+
+from tandem.resilience.deadline import Deadline
+from tandem.routing.service import open_gateway
+from tandem.routing.storage.cache.store import open_cache_store
+
+_PATIENT_MS = 20_000
+
+
+async def crowd(sandbox: RunningSandbox, database: str, callers: int) -> Counter[str]:
+    """Ask from so many callers at once; returns how many were answered by whom."""
+    async with (
+        open_cache_store(database) as store,
+        open_gateway(
+            sandbox.url,
+            sandbox.client_id,
+            sandbox.client_secret,
+            None,
+            CollectorRegistry(),
+            store=store,
+        ) as gateway,
+    ):
+        print("ready", flush=True)  # noqa: T201 - its answer
+        await asyncio.to_thread(sys.stdin.readline)
+        asked = (gateway.ask(REQUEST, Deadline.after_ms(_PATIENT_MS)) for _ in range(callers))
+        return Counter(result.provider for result in await asyncio.gather(*asked))
+
+
+if __name__ == "__main__":
+    primary, uri, number = sys.argv[1:]
+    print(json.dumps(asyncio.run(crowd(RunningSandbox(primary, pid=0), uri, int(number)))))  # noqa: T201 - its answer
