@@ -66,7 +66,7 @@ async def open_sandbox(
     async with open_client(config.valhalla_url) as client:
         engine = Engine(client)
         keyring = Keyring(config.clients, clock, new_token)
-        faults, traffic = Faults(config.seed), Traffic((*v1.PATHS, *PATHS))
+        faults, traffic = Faults(config.seed, clock), Traffic((*v1.PATHS, *PATHS))
         room = Room()
         computer = RouteComputer(engine, room)
         surveyor = Surveyor(engine, room, computer.version)

@@ -1,16 +1,20 @@
 """Faults on the wire: what `faults.py` decides, done to a real answer."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
-from starlette.responses import HTMLResponse, Response
+from starlette.datastructures import MutableHeaders
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tandem.sandbox import limits
-from tandem.sandbox.faults import FaultKind, FaultRule, Faults
+from tandem.sandbox.distortions import DISTORTIONS, distorted
+from tandem.sandbox.faults import FaultKind, FaultRule, Faults, Hit
+from tandem.sandbox.hostile import HOSTILE, hostile
 from tandem.sandbox.problems import ApiProblem, for_status, is_old
 from tandem.sandbox.traffic import Traffic
 from tandem.sandbox.v1.errors import error_response
@@ -20,8 +24,12 @@ _HTML: Final = """<html>
 <body><center><h1>{status} {phrase}</h1></center><hr><center>gateway</center></body>
 </html>
 """
-_DEFAULT_STATUS: Final = {FaultKind.STATUS: 503, FaultKind.HTML: 502}
-_MS_PER_S: Final = 1_000
+_DEFAULT_STATUS: Final = {FaultKind.STATUS: 503, FaultKind.HTML: 502, FaultKind.REDIRECT: 307}
+# Where what is left of the credits stands: a number alone, or a member of a structured field.
+_CREDITS: Final = frozenset(
+    {"ratelimit", "bikemap-credits", "x-ratelimit-remaining", "x-ratelimit-credits"}
+)
+_LEFT: Final = re.compile(r"^(|.*\"credits\";r=)-?[0-9.]+")
 
 type Sleep = Callable[[float], Awaitable[None]]
 
@@ -46,41 +54,60 @@ class InjectFaults:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or not."""
         applies = scope["type"] == "http" and scope["path"].startswith(self.prefix)
-        rule = self.faults.decide(scope["path"]) if applies else None
-        if rule is None:
+        hit = self.faults.decide(scope["path"]) if applies else None
+        if hit is None:
             await self.app(scope, receive, send)
             return
+        rule = hit.rule
         self.traffic.of(scope["path"]).faults[rule.kind] += 1
-        match rule.kind:
-            case FaultKind.STATUS | FaultKind.HTML:
-                await _instead(rule, scope)(scope, receive, send)
+        if rule.kind in HOSTILE:
+            await _send_hostile(rule, send)
+        elif rule.kind in DISTORTIONS:
+            await self._distort(rule, scope, receive, send)
+        else:
+            await self._inject(hit, scope, receive, send)
+
+    async def _inject(self, hit: Hit, scope: Scope, receive: Receive, send: Send) -> None:
+        match hit.rule.kind:
             case FaultKind.LATENCY:
-                await self.sleep(_pause_s(rule))
+                await self.sleep(hit.pause_s)
                 await self.app(scope, receive, send)
             case FaultKind.BLACKHOLE:
                 await _say_nothing(receive)
             case FaultKind.DRIP:
-                await self._drip(rule, scope, receive, send)
-            case FaultKind.TRUNCATE:
-                await self._truncate(scope, receive, send)
+                await self._drip(hit, scope, receive, send)
+            case FaultKind.TRUNCATE | FaultKind.RESET:
+                await self._cut(hit.rule, scope, receive, send)
+            case FaultKind.CREDITS:
+                await self.app(scope, receive, _lying(hit.rule, send))
+            case _:
+                await _instead(hit.rule, scope)(scope, receive, send)
 
-    async def _drip(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _drip(self, hit: Hit, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the true answer a few bytes at a time."""
         start, body = await self._answer(scope, receive)
         await send(start)
-        for begin in range(0, len(body), rule.chunk_bytes):
-            chunk = body[begin : begin + rule.chunk_bytes]
+        for begin in range(0, len(body), hit.rule.chunk_bytes):
+            chunk = body[begin : begin + hit.rule.chunk_bytes]
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await self.sleep(_pause_s(rule))
+            await self.sleep(hit.pause_s)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _truncate(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Announce the whole answer, send half, and cut the connection."""
+    async def _cut(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
+        """Announce the whole answer, send half or nothing of it, and cut the connection."""
         start, body = await self._answer(scope, receive)
         await send(start)
-        half = body[: len(body) // 2]
+        sent = body[: len(body) // 2] if rule.kind is FaultKind.TRUNCATE else b""
         # Never saying that this was all makes the server close the connection under the caller.
-        await send({"type": "http.response.body", "body": half, "more_body": True})
+        await send({"type": "http.response.body", "body": sent, "more_body": True})
+
+    async def _distort(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the true answer with one thing wrong."""
+        start, body = await self._answer(scope, receive)
+        body = distorted(rule, body)
+        MutableHeaders(scope=start)["content-length"] = str(len(body))
+        await send(start)
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
         start: Message = {}
@@ -101,6 +128,8 @@ def _instead(rule: FaultRule, scope: Scope) -> Response:
     if rule.kind is FaultKind.HTML:
         phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
         return HTMLResponse(_HTML.format(status=status, phrase=phrase), status)
+    if rule.kind is FaultKind.REDIRECT:
+        return RedirectResponse(rule.location or "/", status)
     headers = {} if rule.retry_after_s is None else {"Retry-After": str(rule.retry_after_s)}
     problem = ApiProblem(for_status(status), "This fault was asked for", headers=headers)
     if is_old(scope["path"]):
@@ -119,5 +148,22 @@ async def _say_nothing(receive: Receive) -> None:
                 pass
 
 
-def _pause_s(rule: FaultRule) -> float:
-    return (rule.latency_ms or 0) / _MS_PER_S
+async def _send_hostile(rule: FaultRule, send: Send) -> None:
+    headers, parts = hostile(rule)
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for part in parts:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _lying(rule: FaultRule, send: Send) -> Send:
+    """Say of the credits that are left what the rule says."""
+
+    async def lie(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name in _CREDITS & set(headers):
+                headers[name] = _LEFT.sub(f"\\g<1>{rule.credits:g}", headers[name])
+        await send(message)
+
+    return lie

@@ -1,5 +1,6 @@
 """Faults on the wire, as a caller meets them."""
 
+import math
 from typing import Any
 
 import httpx2
@@ -88,6 +89,51 @@ def test_late_answer_is_true(sandbox: RunningSandbox) -> None:
     answer = _compute(sandbox, headers)
     assert answer.status_code == 200
     assert answer.elapsed.total_seconds() >= 0.12
+
+
+def test_an_answer_with_one_thing_wrong(sandbox: RunningSandbox) -> None:
+    """Drift, units, swapped places and numbers that are none: everything else is true."""
+    headers = _log_in(sandbox)
+    truth = _compute(sandbox, headers).json()["routes"][0]
+    told = {}
+    for kind in ("drift", "units", "swap", "nan"):
+        sandbox.set_faults({"endpoint": _COMPUTE, "kind": kind})
+        answer = _compute(sandbox, headers)
+        assert answer.status_code == 200
+        told[kind] = answer.json()["routes"][0]
+    assert told["drift"]["distance_m"] == pytest.approx(1.03 * truth["distance_m"])
+    assert told["drift"]["legs"][0]["distance_m"] > truth["legs"][0]["distance_m"]
+    assert told["units"]["distance_m"] == pytest.approx(truth["distance_m"] / 1_000)
+    assert told["units"]["duration_s"] == pytest.approx(truth["duration_s"] * 1_000)
+    assert told["swap"]["bbox"][:2] == truth["bbox"][1::-1]
+    assert told["swap"]["geometry"]["polyline"] != truth["geometry"]["polyline"]
+    assert math.isnan(told["nan"]["distance_m"])
+    others = {"geometry", "segments", "ascent_m", "bbox"}
+    assert all(told["drift"][name] == truth[name] for name in others)
+
+
+def test_what_no_honest_provider_sends(sandbox: RunningSandbox) -> None:
+    """Nothing, an error that says OK, a mountain of brackets, a redirect, and no end at all."""
+    headers = _log_in(sandbox)
+
+    def told(**rule: Any) -> httpx2.Response:
+        sandbox.set_faults({"endpoint": _COMPUTE, **rule})
+        return _compute(sandbox, headers)
+
+    empty = told(kind="empty")
+    assert (empty.status_code, empty.content) == (200, b"")
+    error = told(kind="error_body")
+    assert (error.status_code, error.json()["code"]) == (200, "quota.exhausted")
+    assert told(kind="nested").content.startswith(b"[[[[")
+    assert len(told(kind="huge", body_bytes=1_000_000).content) > 900_000
+    bomb = told(kind="bomb", body_bytes=1_000_000)
+    assert len(bomb.content) > 900_000
+    assert bomb.num_bytes_downloaded < 10_000
+    moved = told(kind="redirect", location="https://elsewhere.example/")
+    assert (moved.status_code, moved.headers["location"]) == (307, "https://elsewhere.example/")
+    assert ";r=-5;" in told(kind="credits", credits=-5).headers["ratelimit"]
+    with pytest.raises(httpx2.RemoteProtocolError):
+        told(kind="reset")
 
 
 def test_blackhole_says_nothing(sandbox: RunningSandbox) -> None:

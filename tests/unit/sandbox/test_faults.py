@@ -2,6 +2,7 @@
 
 import pytest
 from pydantic import ValidationError
+from tests.support.routing import VirtualClock
 
 from tandem.sandbox.faults import FaultKind, FaultPlan, FaultRule, Faults
 
@@ -20,7 +21,7 @@ def _plan(share: float, seed: int | None = 1, endpoint: str = _COMPUTE) -> Fault
 
 def test_share_and_seed_decide() -> None:
     """The same seed hits the same requests, another seed others, both in the share asked for."""
-    faults = Faults(default_seed=0)
+    faults = Faults(0, VirtualClock())
     runs = []
     for seed in (1, 1, 2):
         faults.replace(_plan(0.3, seed))
@@ -31,7 +32,7 @@ def test_share_and_seed_decide() -> None:
 
 def test_extreme_shares_are_exact() -> None:
     """All means every one and none means not one."""
-    faults = Faults(default_seed=0)
+    faults = Faults(0, VirtualClock())
     faults.replace(_plan(1.0))
     assert all(_hits(faults, 500))
     faults.replace(_plan(0.0))
@@ -40,7 +41,7 @@ def test_extreme_shares_are_exact() -> None:
 
 def test_other_endpoints_do_not_disturb() -> None:
     """Requests elsewhere are not hit, and do not change which requests here are."""
-    faults = Faults(default_seed=0)
+    faults = Faults(0, VirtualClock())
     faults.replace(_plan(0.5))
     alone = _hits(faults, 100)
     faults.replace(_plan(0.5))
@@ -53,19 +54,41 @@ def test_other_endpoints_do_not_disturb() -> None:
 
 def test_first_rule_that_hits_decides() -> None:
     """Rules are tried in order; `*` concerns every endpoint."""
-    faults = Faults(default_seed=0)
+    faults = Faults(0, VirtualClock())
     status = FaultRule(endpoint=_TOKEN, kind=FaultKind.STATUS)
     hole = FaultRule(kind=FaultKind.BLACKHOLE)
     faults.replace(FaultPlan(rules=[status, hole]))
-    assert faults.decide(_TOKEN) is status
-    assert faults.decide(_COMPUTE) is hole
+    hits = [faults.decide(endpoint) for endpoint in (_TOKEN, _COMPUTE)]
+    assert [hit.rule for hit in hits if hit] == [status, hole]
+
+
+def test_bursts_come_and_go() -> None:
+    """A rule with `on_s` and `off_s` is in force in turns, from the moment it was made."""
+    clock = VirtualClock()
+    faults = Faults(0, clock)
+    faults.replace(FaultPlan(rules=[FaultRule(kind=FaultKind.STATUS, on_s=2, off_s=3)]))
+    hits = []
+    for _ in range(10):
+        hits += _hits(faults, 1)
+        clock.advance(1.0)
+    assert hits == [True, True, False, False, False] * 2
+
+
+def test_a_pause_is_spread_over_its_jitter() -> None:
+    """Each request waits for a time of its own, whatever share of them is hit."""
+    faults = Faults(0, VirtualClock())
+    rule = FaultRule(kind=FaultKind.LATENCY, share=0.5, latency_ms=100, jitter_ms=100)
+    faults.replace(FaultPlan(rules=[rule], seed=1))
+    pauses_s = [hit.pause_s for _ in range(500) if (hit := faults.decide(_COMPUTE))]
+    assert 0.1 <= min(pauses_s) < 0.11
+    assert 0.19 < max(pauses_s) < 0.2
 
 
 def test_plan_without_a_seed_takes_the_process_seed() -> None:
     """The seed given at the start stands in for a missing one."""
     runs = []
     for default_seed in (5, 5, 6):
-        faults = Faults(default_seed)
+        faults = Faults(default_seed, VirtualClock())
         faults.replace(_plan(0.5, seed=None))
         runs.append(_hits(faults, 200))
     assert runs[0] == runs[1] != runs[2]
@@ -78,6 +101,9 @@ def test_plan_without_a_seed_takes_the_process_seed() -> None:
         {"kind": "status", "share": 1.1},
         {"kind": "latency"},
         {"kind": "drip"},
+        {"kind": "redirect"},
+        {"kind": "status", "on_s": 1},
+        {"kind": "bomb", "body_bytes": 10**12},
         {"kind": "status", "status": 99},
         {"kind": "status", "colour": "red"},
         {"kind": "latency", "latency_ms": 10**9},

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.capabilities import Capabilities
-from tandem.routing.domain.coordinate import great_circle_m
-from tandem.routing.domain.errors import NotSnapped
+from tandem.routing.domain.coordinate import Coordinate, great_circle_m
+from tandem.routing.domain.errors import BadPayload, NotSnapped
 from tandem.routing.domain.request import Include, RouteRequest
 from tandem.routing.domain.route import Route, RouteWarning
 from tandem.routing.limits import LENGTH_SLACK_M, WARNINGS_MAX
@@ -55,6 +55,17 @@ def _check_snaps(routes: Routes, request: RouteRequest) -> None:
     for index, (waypoint, snapped) in enumerate(
         zip(request.waypoints, routes.waypoints, strict=False)
     ):
-        moved_m = great_circle_m(waypoint.place, snapped.place)
-        if moved_m > waypoint.snap_radius_m + LENGTH_SLACK_M:
-            raise NotSnapped("a waypoint is too far from the network", point_index=index)
+        most_m = waypoint.snap_radius_m + LENGTH_SLACK_M
+        if great_circle_m(waypoint.place, snapped.place) <= most_m:
+            continue
+        exchanged = _exchanged(snapped.place)
+        if exchanged is not None and great_circle_m(waypoint.place, exchanged) <= most_m:
+            raise BadPayload("the answer has latitude and longitude exchanged")
+        raise NotSnapped("a waypoint is too far from the network", point_index=index)
+
+
+def _exchanged(place: Coordinate) -> Coordinate | None:
+    try:
+        return Coordinate(lon=place.lat, lat=place.lon)
+    except ValueError:
+        return None
