@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from tandem.sandbox import limits
 from tandem.sandbox.admin import Admin
+from tandem.sandbox.callers import client_of
 from tandem.sandbox.engine import Engine, EngineFailure, open_client
 from tandem.sandbox.faults import Faults
 from tandem.sandbox.injection import InjectFaults
@@ -80,7 +81,13 @@ async def open_sandbox(
                 *_health(engine),
             ],
             middleware=[
-                Middleware(WatchTraffic, traffic=traffic, prefix=_PREFIXES, new_id=new_request_id),
+                Middleware(
+                    WatchTraffic,
+                    traffic=traffic,
+                    prefix=_PREFIXES,
+                    new_id=new_request_id,
+                    whose=lambda scope: client_of(scope, keyring),
+                ),
                 Middleware(
                     InjectFaults, faults=faults, traffic=traffic, prefix=_PREFIXES, sleep=sleep
                 ),

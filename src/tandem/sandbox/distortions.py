@@ -8,17 +8,14 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from tandem.platform.engine.geography import Place
 from tandem.sandbox import geometry
 from tandem.sandbox.faults import FaultKind, FaultRule
 
 _LENGTHS: Final = frozenset({"distance", "distances", "distance_m"})
 _SECONDS: Final = frozenset({"duration_s", "times"})
 _MILLISECONDS: Final = frozenset({"time"})
-_LINES: Final = frozenset({"coordinates", "bbox"})
+_LINES: Final = frozenset({"coordinates"})
 _KILO: Final = 1_000
-_POLYLINE6: Final = 1_000_000
-_POLYLINE5: Final = 100_000
 
 type _Change = Callable[[str, Any], Any]
 """Gets a member's name and its value; returns the value that replaces it."""
@@ -77,16 +74,18 @@ def _no_number(_rule: FaultRule) -> _Change:
 
 
 def _swapped(_rule: FaultRule) -> _Change:
-    """Latitude for longitude, in pairs, in members and in encoded lines of two dimensions."""
+    """Latitude for longitude, in pairs, in members and in encoded lines."""
 
     def change(name: str, value: Any) -> Any:
         match value:
             case {"lon": lon, "lat": lat, **others}:
                 return {"lon": lat, "lat": lon, **others}
-            case {"polyline": str(line), "dims": 2, **others}:
-                return {**others, "polyline": _swapped_line(line, _POLYLINE6), "dims": 2}
-            case str() if name in {"points", "snapped_waypoints"}:
-                return _swapped_line(value, _POLYLINE5)
+            case {"polyline": str(line), "dims": int(dims), **others}:
+                return {**others, "polyline": geometry.swap_axes(line, dims), "dims": dims}
+            case {"points_encoded": True, **others}:
+                return value | _swapped_path(others)
+            case [west, south, east, north] if name == "bbox":
+                return [south, west, north, east]
             case [lon, lat, *rest] if name in _LINES and _is_number(lon) and _is_number(lat):
                 return [lat, lon, *rest]
             case _:
@@ -95,9 +94,15 @@ def _swapped(_rule: FaultRule) -> _Change:
     return change
 
 
-def _swapped_line(line: str, factor: int) -> str:
-    places = geometry.decode(line, factor)
-    return geometry.encode([Place(lon=place.lat, lat=place.lon) for place in places], None, factor)
+def _swapped_path(path: dict[Any, Any]) -> dict[str, Any]:
+    """Version 1 says nothing of dimensions; a path with heights has its climb told as well."""
+    dims = 3 if "ascend" in path else 2
+    lines = ("points", "snapped_waypoints")
+    return {
+        name: geometry.swap_axes(path[name], dims)
+        for name in lines
+        if isinstance(path.get(name), str)
+    }
 
 
 _CHANGES: Final[dict[FaultKind, Callable[[FaultRule], _Change]]] = {

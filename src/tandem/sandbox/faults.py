@@ -1,7 +1,7 @@
 """Which requests go wrong, and how. The same rules, seed and order give the same faults."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple, Self
@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tandem.sandbox import limits
 
-ANY_ENDPOINT = "*"
+ANY_ENDPOINT: Final = "*"
+_OTHER_PATHS: Final = "other"
 _MS_PER_S: Final = 1_000
 
 type Clock = Callable[[], float]
@@ -24,6 +25,7 @@ class FaultKind(StrEnum):
     LATENCY = "latency"
     DRIP = "drip"
     TRUNCATE = "truncate"
+    TRUNCATE_UNSEEN = "truncate_unseen"
     HTML = "html"
     BLACKHOLE = "blackhole"
     RESET = "reset"
@@ -40,14 +42,19 @@ class FaultKind(StrEnum):
     CREDITS = "credits"
 
 
-class FaultRule(BaseModel):
-    """A share of the requests to an endpoint (its path, or `*`) that go wrong in one way.
+type _Status = Annotated[int, Field(ge=200, le=599)]
 
-    `status` belongs to `status` (default 503) and `html` (502); `latency_ms` to `latency`
-    (before the answer, and up to `jitter_ms` more) and `drip` (between chunks of `chunk_bytes`);
-    `retry_after_s` to `status`; `location` to `redirect`; `factor` to `drift`, by which distances
-    grow; `body_bytes` to `bomb` and `huge`; `credits` to what `credits` says is left. With `on_s`
-    and `off_s` a rule is in force for so long, then not, and again.
+
+class FaultRule(BaseModel):
+    """A share of the requests to an endpoint that go wrong in one way.
+
+    `endpoint` is a path, or how paths begin before a final `*`. `latency_ms`, and up to `jitter_ms`
+    more, are waited before the answer, whatever is wrong with it, and by `drip` between chunks of
+    `chunk_bytes` instead. `status` belongs to `status` (default 503), `html` (502) and `redirect`
+    (307); so does `status_mix`, weights by status; `retry_after_s` to `status`; `location` to
+    `redirect`; `factor` to `drift`, by which distances grow; `body_bytes` to `bomb` and `huge`;
+    `credits` to what `credits` says is left. With `on_s` and `off_s` a rule is in force for so
+    long, then not, and again.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,7 +62,11 @@ class FaultRule(BaseModel):
     endpoint: str = ANY_ENDPOINT
     share: Annotated[float, Field(ge=0, le=1)] = 1.0
     kind: FaultKind
-    status: Annotated[int, Field(ge=200, le=599)] | None = None
+    status: _Status | None = None
+    status_mix: Annotated[
+        Mapping[_Status, Annotated[float, Field(gt=0, le=1e6)]] | None,
+        Field(min_length=1, max_length=limits.FAULT_STATUSES_MAX),
+    ] = None
     latency_ms: Annotated[int, Field(ge=0, le=limits.FAULT_LATENCY_MS_MAX)] | None = None
     chunk_bytes: Annotated[int, Field(ge=1, le=limits.FAULT_DRIP_CHUNK_BYTES_MAX)] = 16
     retry_after_s: Annotated[int, Field(ge=0, le=86_400)] | None = None
@@ -76,6 +87,12 @@ class FaultRule(BaseModel):
         if (self.on_s is None) != (self.off_s is None):
             raise ValueError("on_s and off_s go together")
         return self
+
+    def concerns(self, path: str) -> bool:
+        """Tell whether the rule is about a path."""
+        if self.endpoint.endswith(ANY_ENDPOINT):
+            return path.startswith(self.endpoint.removesuffix(ANY_ENDPOINT))
+        return path == self.endpoint
 
     def is_on(self, since_s: float) -> bool:
         """Tell whether the rule is in force so long after it was made."""
@@ -104,6 +121,17 @@ class Hit(NamedTuple):
         """For how long it makes one wait."""
         return ((self.rule.latency_ms or 0) + self.chance * self.rule.jitter_ms) / _MS_PER_S
 
+    def status(self, default: int) -> int:
+        """Which status it answers with."""
+        statuses = sorted((self.rule.status_mix or {}).items())
+        left = self.chance * sum(weight for _, weight in statuses)
+        for status, weight in statuses:
+            left -= weight
+            if left < 0:
+                return status
+        # Rounding may leave a hair of the last one.
+        return statuses[-1][0] if statuses else self.rule.status or default
+
 
 @dataclass(slots=True)
 class Faults:
@@ -126,17 +154,20 @@ class Faults:
         self._seen = {}
         self._since_s = self.clock()
 
-    def decide(self, endpoint: str) -> Hit | None:
-        """Return the rule that hits the next request to an endpoint, if one does."""
+    def decide(self, path: str) -> Hit | None:
+        """Return the rule that hits the next request to a path, if one does."""
         if not self.plan.rules:
             return None
-        number = self._seen.get(endpoint, 0)
-        self._seen[endpoint] = number + 1
+        # Callers choose the paths, and must not fill the memory with them.
+        has_room = len(self._seen) < limits.FAULT_PATHS_MAX
+        name = path if path in self._seen or has_room else _OTHER_PATHS
+        number = self._seen.get(name, 0)
+        self._seen[name] = number + 1
         since_s = self.clock() - self._since_s
         seed = self.default_seed if self.plan.seed is None else self.plan.seed
         for index, rule in enumerate(self.plan.rules):
-            concerns = rule.endpoint in {ANY_ENDPOINT, endpoint} and rule.is_on(since_s)
-            chance = _uniform(seed, index, endpoint, number)
+            concerns = rule.concerns(path) and rule.is_on(since_s)
+            chance = _uniform(seed, index, name, number)
             if concerns and chance < rule.share:
                 return Hit(rule, chance / rule.share)
         return None
@@ -145,5 +176,5 @@ class Faults:
 def _uniform(seed: int, rule_index: int, endpoint: str, number: int) -> float:
     """Return a number in [0, 1) that depends on nothing but its arguments."""
     text = f"{seed}/{rule_index}/{endpoint}/{number}"
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64

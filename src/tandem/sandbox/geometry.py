@@ -17,16 +17,15 @@ _FIRST_CHARACTER: Final = 63
 
 def encode_polyline6(places: Sequence[Place], heights_m: Sequence[float] | None = None) -> str:
     """Encode a line: latitude and longitude with six digits, then the height in centimetres."""
-    return encode(places, heights_m, _DEGREE_FACTOR)
+    return _encode(places, heights_m, _DEGREE_FACTOR)
 
 
 def encode_polyline5(places: Sequence[Place], heights_m: Sequence[float] | None = None) -> str:
     """Encode a line with five digits, as the deprecated version does."""
-    return encode(places, heights_m, _DEGREE_FACTOR // 10)
+    return _encode(places, heights_m, _DEGREE_FACTOR // 10)
 
 
-def encode(places: Sequence[Place], heights_m: Sequence[float] | None, factor: int) -> str:
-    """Encode a line; `factor` is how many steps a degree has."""
+def _encode(places: Sequence[Place], heights_m: Sequence[float] | None, factor: int) -> str:
     rows = [(round(place.lat * factor), round(place.lon * factor)) for place in places]
     if heights_m is None:
         return _encode_deltas(rows)
@@ -36,19 +35,26 @@ def encode(places: Sequence[Place], heights_m: Sequence[float] | None, factor: i
 
 def decode_polyline6(text: str) -> list[Place]:
     """Decode a line of two dimensions."""
-    return decode(text, _DEGREE_FACTOR)
-
-
-def decode(text: str, factor: int) -> list[Place]:
-    """Decode a line of two dimensions; `factor` is how many steps a degree has."""
     numbers = _decode_numbers(text)
     lat = lon = 0
     places = []
     for lat_delta, lon_delta in zip(numbers, numbers, strict=True):
         lat += lat_delta
         lon += lon_delta
-        places.append(Place(lon / factor, lat / factor))
+        places.append(Place(lon / _DEGREE_FACTOR, lat / _DEGREE_FACTOR))
     return places
+
+
+def swap_axes(text: str, dims: int) -> str:
+    """Return an encoded line of so many dimensions with latitude and longitude exchanged.
+
+    Raises:
+        ValueError: It is of another number of dimensions.
+    """
+    numbers = _decode_numbers(text)
+    rows = zip(*[numbers] * dims, strict=True)
+    mixed = [number for row in rows for number in (row[1], row[0], *row[2:])]
+    return "".join(character for number in mixed for character in _encode_number(number))
 
 
 def _encode_deltas(rows: Iterable[tuple[int, ...]]) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
@@ -11,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tandem.sandbox import limits
+from tandem.sandbox import connection, limits
 from tandem.sandbox.distortions import DISTORTIONS, distorted
 from tandem.sandbox.faults import FaultKind, FaultRule, Faults, Hit
 from tandem.sandbox.hostile import HOSTILE, hostile
@@ -60,7 +60,10 @@ class InjectFaults:
             return
         rule = hit.rule
         self.traffic.of(scope["path"]).faults[rule.kind] += 1
+        if rule.kind is not FaultKind.DRIP and hit.pause_s:
+            await self.sleep(hit.pause_s)
         if rule.kind in HOSTILE:
+            await _drain(receive)
             await _send_hostile(rule, send)
         elif rule.kind in DISTORTIONS:
             await self._distort(rule, scope, receive, send)
@@ -70,18 +73,24 @@ class InjectFaults:
     async def _inject(self, hit: Hit, scope: Scope, receive: Receive, send: Send) -> None:
         match hit.rule.kind:
             case FaultKind.LATENCY:
-                await self.sleep(hit.pause_s)
                 await self.app(scope, receive, send)
             case FaultKind.BLACKHOLE:
                 await _say_nothing(receive)
             case FaultKind.DRIP:
                 await self._drip(hit, scope, receive, send)
-            case FaultKind.TRUNCATE | FaultKind.RESET:
-                await self._cut(hit.rule, scope, receive, send)
+            case FaultKind.RESET:
+                await _drain(receive)
+                connection.reset(scope)
+            case FaultKind.TRUNCATE:
+                await self._truncate(scope, receive, send)
+            case FaultKind.TRUNCATE_UNSEEN:
+                start, body = await self._answer(scope, receive)
+                await connection.send_and_close(scope, _without_an_end(start, body))
             case FaultKind.CREDITS:
                 await self.app(scope, receive, _lying(hit.rule, send))
             case _:
-                await _instead(hit.rule, scope)(scope, receive, send)
+                await _drain(receive)
+                await _instead(hit, scope)(scope, receive, send)
 
     async def _drip(self, hit: Hit, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the true answer a few bytes at a time."""
@@ -93,13 +102,13 @@ class InjectFaults:
             await self.sleep(hit.pause_s)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _cut(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
-        """Announce the whole answer, send half or nothing of it, and cut the connection."""
+    async def _truncate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Announce the whole answer, send half of it, and cut the connection."""
         start, body = await self._answer(scope, receive)
         await send(start)
-        sent = body[: len(body) // 2] if rule.kind is FaultKind.TRUNCATE else b""
+        half = body[: len(body) // 2]
         # Never saying that this was all makes the server close the connection under the caller.
-        await send({"type": "http.response.body", "body": sent, "more_body": True})
+        await send({"type": "http.response.body", "body": half, "more_body": True})
 
     async def _distort(self, rule: FaultRule, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the true answer with one thing wrong."""
@@ -123,8 +132,9 @@ class InjectFaults:
         return start, bytes(body)
 
 
-def _instead(rule: FaultRule, scope: Scope) -> Response:
-    status = rule.status or _DEFAULT_STATUS[rule.kind]
+def _instead(hit: Hit, scope: Scope) -> Response:
+    rule = hit.rule
+    status = hit.status(_DEFAULT_STATUS[rule.kind])
     if rule.kind is FaultKind.HTML:
         phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
         return HTMLResponse(_HTML.format(status=status, phrase=phrase), status)
@@ -138,6 +148,31 @@ def _instead(rule: FaultRule, scope: Scope) -> Response:
     response = problem.response(instance=scope["path"], trace_id=request_id)
     response.status_code = status
     return response
+
+
+async def _without_an_end(start: Message, body: bytes) -> AsyncIterator[bytes]:
+    """Write half an answer whose end is the connection's: nothing tells that it is but half."""
+    status = HTTPStatus(start["status"])
+    yield f"HTTP/1.1 {status} {status.phrase}\r\n".encode()
+    for name, value in start["headers"]:
+        if name.lower() != b"content-length":
+            yield name + b": " + value + b"\r\n"
+    yield b"Connection: close\r\n\r\n"
+    yield body[: len(body) // 2]
+
+
+async def _drain(receive: Receive) -> None:
+    """Read the request, within bounds, before it is answered without a look at it.
+
+    A server that closes on bytes that it has not read resets the connection, and the answer may be
+    lost on its way.
+    """
+    size_bytes = 0
+    while size_bytes <= limits.BODY_BYTES_MAX:
+        message = await receive()
+        size_bytes += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 async def _say_nothing(receive: Receive) -> None:

@@ -51,6 +51,8 @@ CREDIT_WINDOW_S: Final = 86_400
 FAULT_RULES_MAX: Final = 50
 FAULT_LATENCY_MS_MAX: Final = 60_000
 FAULT_DRIP_CHUNK_BYTES_MAX: Final = 65_536
+FAULT_STATUSES_MAX: Final = 20
+FAULT_PATHS_MAX: Final = 10_000
 FAULT_BODY_BYTES_MAX: Final = 1024 * 1024 * 1024
 NESTING: Final = 200_000
 # A stalled answer holds its connection for so long, unless the caller hangs up before.

@@ -16,12 +16,16 @@ _OTHER: Final = "other"
 
 @dataclass(slots=True)
 class EndpointTraffic:
-    """The requests to one endpoint; `faults` counts those that were made to go wrong, by kind."""
+    """The requests to one endpoint; `faults` counts those that were made to go wrong, by kind.
+
+    `by_client` counts by whose key or token they came with, whatever was answered.
+    """
 
     attempts: int = 0
     in_flight: int = 0
     in_flight_peak: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
+    by_client: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
 
     def members(self) -> dict[str, Any]:
@@ -31,6 +35,7 @@ class EndpointTraffic:
             "in_flight": self.in_flight,
             "in_flight_peak": self.in_flight_peak,
             "by_status": dict(sorted(self.by_status.items())),
+            "by_client": dict(sorted(self.by_client.items())),
             "faults": dict(sorted(self.faults.items())),
         }
 
@@ -63,12 +68,18 @@ class WatchTraffic:
     """Counts requests under prefixes and names each of them in its answer's head."""
 
     def __init__(
-        self, app: ASGIApp, traffic: Traffic, prefix: tuple[str, ...], new_id: Callable[[], str]
+        self,
+        app: ASGIApp,
+        traffic: Traffic,
+        prefix: tuple[str, ...],
+        new_id: Callable[[], str],
+        whose: Callable[[Scope], str],
     ) -> None:
         self.app = app
         self.traffic = traffic
         self.prefix = prefix
         self.new_id = new_id
+        self.whose = whose
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -87,15 +98,16 @@ class WatchTraffic:
             await send(message)
 
         path = scope["path"]
-        self._begin(path)
+        self._begin(path, self.whose(scope))
         try:
             await self.app(scope, receive, watch)
         finally:
             self._end(path, status)
 
-    def _begin(self, path: str) -> None:
+    def _begin(self, path: str, client: str) -> None:
         traffic = self.traffic.of(path)
         traffic.attempts += 1
+        traffic.by_client[client] += 1
         traffic.in_flight += 1
         traffic.in_flight_peak = max(traffic.in_flight_peak, traffic.in_flight)
 

@@ -21,7 +21,8 @@ _RULES: Final[list[tuple[dict[str, Any], str]]] = [
     ({"kind": "html"}, "gateway_html"),
     ({"kind": "html", "status": 200}, "gateway_html"),
     ({"kind": "truncate"}, "truncated"),
-    ({"kind": "reset"}, "truncated"),
+    ({"kind": "truncate_unseen"}, "bad_payload"),
+    ({"kind": "reset"}, "connect_failed"),
     ({"kind": "error_body"}, "quota_exhausted"),
     ({"kind": "redirect", "location": "http://127.0.0.1:9/"}, "bad_payload"),
 ]

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 from tests.support.routing import VirtualClock
 
+from tandem.sandbox import limits
 from tandem.sandbox.faults import FaultKind, FaultPlan, FaultRule, Faults
 
 _COMPUTE, _TOKEN = "/v2/routes:compute", "/v2/oauth2/token"
@@ -62,6 +63,36 @@ def test_first_rule_that_hits_decides() -> None:
     assert [hit.rule for hit in hits if hit] == [status, hole]
 
 
+def test_a_rule_may_name_how_paths_begin() -> None:
+    """A final `*` stands for whatever follows."""
+    rule = FaultRule(endpoint="/v2/jobs/*", kind=FaultKind.EMPTY)
+    paths = ["/v2/jobs/job_1", "/v2/jobs/", "/v2/jobs", "/v1/jobs/job_1"]
+    assert [rule.concerns(path) for path in paths] == [True, True, False, False]
+
+
+def test_a_mix_of_statuses() -> None:
+    """Each status comes as often as its weight says, and as the seed has it."""
+    rule = {"kind": "status", "status_mix": {"500": 1, "503": 3}}
+    faults = Faults(0, VirtualClock())
+    runs = []
+    for _ in range(2):
+        faults.replace(FaultPlan.model_validate({"rules": [rule], "seed": 3}))
+        hits = [faults.decide(_COMPUTE) for _ in range(2_000)]
+        runs.append([hit.status(0) for hit in hits if hit is not None])
+    assert runs[0] == runs[1]
+    assert set(runs[0]) == {500, 503}
+    assert 1_400 < runs[0].count(503) < 1_600
+
+
+def test_paths_of_callers_fill_no_memory() -> None:
+    """Beyond a bound, all paths never seen before count as one."""
+    faults = Faults(0, VirtualClock())
+    faults.replace(_plan(0.5, endpoint="*"))
+    for number in range(limits.FAULT_PATHS_MAX + 100):
+        faults.decide(f"/v2/{number}")
+    assert len(faults._seen) == limits.FAULT_PATHS_MAX + 1
+
+
 def test_bursts_come_and_go() -> None:
     """A rule with `on_s` and `off_s` is in force in turns, from the moment it was made."""
     clock = VirtualClock()
@@ -105,6 +136,8 @@ def test_plan_without_a_seed_takes_the_process_seed() -> None:
         {"kind": "status", "on_s": 1},
         {"kind": "bomb", "body_bytes": 10**12},
         {"kind": "status", "status": 99},
+        {"kind": "status", "status_mix": {}},
+        {"kind": "status", "status_mix": {"503": 0}},
         {"kind": "status", "colour": "red"},
         {"kind": "latency", "latency_ms": 10**9},
     ],

@@ -64,8 +64,7 @@ class Endpoints:
         """Wrap a handler so that it sees admitted requests only and its answers are labelled."""
 
         async def guarded(request: Request) -> Response:
-            key = request.query_params.get("key") or request.headers.get(_KEY_HEADER, "")
-            account = self._keyring.check_key(key)
+            account = self._keyring.check_key(key_of(request))
             if account is None:
                 return _marked(error_response(ApiProblem(Code.AUTH_INVALID)))
             cost = 0
@@ -155,6 +154,11 @@ class Endpoints:
         response.headers["X-RateLimit-Remaining"] = str(window.remaining(now_s))
         response.headers["X-RateLimit-Reset"] = str(math.ceil(reset_s))
         response.headers["X-RateLimit-Credits"] = f"{cost:.1f}"
+
+
+def key_of(request: Request) -> str:
+    """Return the key that a request has, in its query or its head."""
+    return request.query_params.get("key") or request.headers.get(_KEY_HEADER, "")
 
 
 def _marked(response: Response) -> Response:

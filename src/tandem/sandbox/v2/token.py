@@ -36,7 +36,7 @@ class TokenEndpoint:
         client_id, secret = (
             (fields.get("client_id", ""), fields.get("client_secret", ""))
             if header is None
-            else _basic(header)
+            else basic_credentials(header)
         )
         account = self._keyring.log_in(client_id, secret)
         if account is None:
@@ -61,7 +61,8 @@ def _form(request: Request, body: bytes) -> dict[str, str] | None:
     return fields if len(fields) == len(pairs) else None
 
 
-def _basic(header: str) -> tuple[str, str]:
+def basic_credentials(header: str) -> tuple[str, str]:
+    """Read a header `Authorization: Basic …`; what is none gives empty texts."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return "", ""
