@@ -8,7 +8,9 @@ answers and nothing can be estimated for, end in an error.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self, overload
 
 from tandem.resilience.caller import CALLER, Caller, Partition
 from tandem.resilience.deadline import Clock, Deadline
@@ -50,6 +52,32 @@ _AGES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """On what terms a question is asked: in how much time, and whether somebody waits for it."""
+
+    given_s: float
+    is_live: bool
+
+    @classmethod
+    def of(cls, deadline: Deadline) -> Self:
+        """Return those of the context's caller."""
+        return cls(deadline.remaining_s(), CALLER.get().partition is Partition.LIVE)
+
+    def beats(self, other: Self, deadline: Deadline) -> bool:
+        """Tell whether asking on these terms, now, may do better than on those."""
+        is_sooner = self.is_live and not other.is_live
+        return is_sooner or deadline.remaining_s() > limits.MORE_TIME_RATIO * other.given_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Flown:
+    """What came of a shared call, and the terms of who began it."""
+
+    terms: _Terms
+    result: Result[Any] | None
+
+
 class RoutingGateway:
     """Answers by the first upstream that can. `close` it, so that no refresh is left behind."""
 
@@ -60,7 +88,7 @@ class RoutingGateway:
         self._cache = cache
         self._metrics = metrics
         self._clock = clock
-        self._flights: SingleFlight[RequestKey, Result[Any]] = SingleFlight()
+        self._flights: SingleFlight[RequestKey, _Flown] = SingleFlight()
         self._refreshes: dict[RequestKey, asyncio.Task[None]] = {}
         self.on_asked: Callable[[Request], None] = lambda _request: None
         """Told of each question that somebody waits for."""
@@ -125,9 +153,9 @@ class RoutingGateway:
             RoutingError: No provider gave one.
             TimeoutError: None came in time.
         """
-        key = request.key()
         async with deadline.scope():
-            await self._flights.run(key, lambda: self._live(request, key, deadline))
+            if (await self._fly(request, request.key(), deadline)).result is None:
+                raise NoneAnswered("no provider answered")
 
     async def purge(self, area: Area) -> int:
         """Forget what was answered about an area; return how many shared entries that were."""
@@ -143,11 +171,38 @@ class RoutingGateway:
             if usable.age is Age.REVALIDATE:
                 self._refresh(request, key)
             return _from_cache(usable)
-        try:
+        result = await self._shared(request, key, deadline)
+        return self._last_resort(request, found) if result is None else result
+
+    async def _shared(
+        self, request: Request, key: RequestKey, deadline: Deadline
+    ) -> Result[DomainAnswer] | None:
+        """Ask once for all who ask the same now; None where nobody answers in time.
+
+        A call is made on the terms of who began it. Where these were worse than the others' (an
+        impatient caller's, a batch's) and nothing good came of it, the others ask once more.
+        """
+        terms, result = _Terms.of(deadline), None
+        with suppress(TimeoutError):
             async with deadline.sooner_ms(_patience_ms(deadline)).scope():
-                return await self._flights.run(key, lambda: self._live(request, key, deadline))
-        except (NoneAnswered, TimeoutError) as error:
-            return self._last_resort(request, found, error)
+                while result is None or result.degraded:
+                    flown = await self._fly(request, key, deadline)
+                    result = flown.result or result
+                    if not terms.beats(flown.terms, deadline):
+                        break
+        return result
+
+    async def _fly(self, request: Request, key: RequestKey, deadline: Deadline) -> _Flown:
+        """Begin a shared call, or join the one that is under way; raises Refusal."""
+
+        async def work() -> _Flown:
+            terms = _Terms.of(deadline)
+            try:
+                return _Flown(terms, await self._live(request, key, deadline))
+            except NoneAnswered:
+                return _Flown(terms, None)
+
+        return await self._flights.run(key, work)
 
     async def _live(
         self, request: Request, key: RequestKey, deadline: Deadline
@@ -230,21 +285,20 @@ class RoutingGateway:
         CALLER.set(Caller(Partition.BATCH))
         deadline = Deadline.after_ms(limits.REFRESH_TIMEOUT_MS, self._clock)
         try:
-            await self._flights.run(key, lambda: self._live(request, key, deadline))
+            flown = await self._fly(request, key, deadline)
         except RoutingError as error:
-            self._metrics.refreshes.labels(error.code).inc()
+            outcome = error.code
         else:
-            self._metrics.refreshes.labels("success").inc()
+            outcome = NoneAnswered.code if flown.result is None else "success"
+        self._metrics.refreshes.labels(outcome).inc()
 
-    def _last_resort(
-        self, request: Request, found: Found[Kept] | None, error: Exception
-    ) -> Result[DomainAnswer]:
+    def _last_resort(self, request: Request, found: Found[Kept] | None) -> Result[DomainAnswer]:
         """Return something old, or an estimate; where there is neither, the failure."""
         if found is not None and isinstance(found.value, KeptAnswer):
             return _from_cache(found._replace(age=Age.ON_ERROR))
         answer = estimated(request)
         if answer is None:
-            raise NoneAnswered("no provider answered in time") from error
+            raise NoneAnswered("no provider answered in time")
         return Result(
             answer=answer,
             provider=ESTIMATE_PROVIDER,

@@ -22,6 +22,8 @@ DEADLINE_MS_MAX: Final = 30_000
 ATTEMPT_TIMEOUT_MS: Final = 1_000
 PRIMARY_TIME_SHARE: Final = 0.6
 ANSWER_MARGIN_MS: Final = 25
+# Who has so many times the time of the caller whose call was shared, and failed, asks once more.
+MORE_TIME_RATIO: Final = 2.0
 TOKEN_EXCHANGE_TIMEOUT_MS: Final = 1_000
 TOKEN_EXPIRY_MARGIN_S: Final = 30.0
 TOKEN_LIFETIME_S_MAX: Final = 86_400
