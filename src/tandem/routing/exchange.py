@@ -26,6 +26,7 @@ from tandem.routing.domain.errors import (
     Truncated,
 )
 from tandem.routing.limits import BODY_BYTES_MAX, CONNECTIONS_MAX, KEEPALIVE_EXPIRY_S
+from tandem.routing.names import OwnNames
 
 JSON_TYPES: Final = frozenset({"application/json", "application/problem+json"})
 
@@ -102,14 +103,9 @@ class Exchange:
         self._origin = (url.scheme, url.host, url.port)
         self._base_url = str(url).rstrip("/")
         self._client = httpx2.AsyncClient(
-            limits=httpx2.Limits(
-                max_connections=connections_max,
-                max_keepalive_connections=connections_max,
-                keepalive_expiry=KEEPALIVE_EXPIRY_S,
-            ),
+            transport=_transport(connections_max),
             # Only what is surely decoded in small pieces is asked for.
             headers={"Accept-Encoding": "gzip", "User-Agent": "tandem-routing"},
-            verify=_tls(),
             follow_redirects=False,
             trust_env=False,
         )
@@ -217,6 +213,21 @@ class Exchange:
         return Answer(
             response.status_code, media_type, response.headers, self._utc_now(), b"".join(pieces)
         )
+
+
+def _transport(connections_max: int) -> httpx2.AsyncHTTPTransport:
+    transport = httpx2.AsyncHTTPTransport(
+        limits=httpx2.Limits(
+            max_connections=connections_max,
+            max_keepalive_connections=connections_max,
+            keepalive_expiry=KEEPALIVE_EXPIRY_S,
+        ),
+        verify=_tls(),
+        trust_env=False,
+    )
+    # The pool takes it as a parameter, which the transport around it does not pass on.
+    transport._pool._network_backend = OwnNames()  # noqa: SLF001 - as said
+    return transport
 
 
 @functools.cache

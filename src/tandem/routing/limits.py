@@ -32,6 +32,8 @@ TOKEN_CHARS_MAX: Final = 8_192
 # Connections and bodies.
 CONNECTIONS_MAX: Final = 32
 KEEPALIVE_EXPIRY_S: Final = 15.0
+# Of several addresses of one host, the next is tried after so long.
+CONNECT_ADDRESS_S_MAX: Final = 0.5
 BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 ERROR_TEXT_CHARS_MAX: Final = 500
 

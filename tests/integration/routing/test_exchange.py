@@ -1,8 +1,11 @@
 """One HTTP exchange against a server that does everything wrong, on real sockets."""
 
 import asyncio
+import socket
+import threading
 import time
 from itertools import count
+from typing import Any
 
 import httpx2
 import pytest
@@ -93,6 +96,78 @@ async def test_time_is_bounded_as_a_whole(reply: Reply) -> None:
         with pytest.raises(ReadTimeout):
             await _ask(exchange, soon(200))
         assert 0.19 <= time.monotonic() - started_s < 0.7
+
+
+async def _lateness_s(url: str) -> float:
+    """Make calls that cannot succeed at the same time; tell how late half of them were at most."""
+    timeout_ms = 200.0
+
+    async def late_s(exchange: Exchange) -> float:
+        started_s = time.monotonic()
+        with pytest.raises(ReadTimeout):
+            await _ask(exchange, soon(timeout_ms))
+        return time.monotonic() - started_s - timeout_ms / 1_000
+
+    async with Exchange(url) as exchange:
+        late = sorted(await asyncio.gather(*(late_s(exchange) for _ in range(9))))
+    assert late[-1] < 0.5
+    return late[len(late) // 2]
+
+
+async def test_a_handshake_that_stalls() -> None:
+    """A host that takes connections and never says a word of TLS holds nobody."""
+    held: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _reader, writer: held.append(writer), "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    try:
+        assert await _lateness_s(f"https://127.0.0.1:{port}") <= 0.05
+        assert len(held) == 9
+    finally:
+        for writer in held:
+            writer.close()
+        server.close()
+
+
+async def test_names_that_nobody_resolves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that never answers holds nobody, and stops no work in other threads."""
+    answers = threading.Event()
+    truly = socket.getaddrinfo
+
+    def stalled(host: Any, *others: Any, **named: Any) -> Any:
+        if b"stalled.example" in (host, str(host).encode()):
+            answers.wait()
+        return truly("127.0.0.1", *others, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", stalled)
+    try:
+        for _ in range(4):
+            assert await _lateness_s("http://stalled.example:9") <= 0.05
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: "still works") == "still works"
+    finally:
+        answers.set()
+
+
+async def test_a_name_with_several_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody listens at the first address, the next one is tried; unknown names are told."""
+    truly = socket.getaddrinfo
+
+    def several(host: Any, *others: Any, **named: Any) -> Any:
+        addresses = {"two.example": ["127.0.0.2", "127.0.0.1"], "none.example": []}.get(host)
+        if addresses is None:
+            return truly(host, *others, **named)
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return [found for one in addresses for found in truly(one, *others, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", several)
+    async with FaultServer(always(Reply(body=b"fine"))) as server:
+        port = server.url.rpartition(":")[2]
+        async with Exchange(f"http://two.example:{port}") as exchange:
+            assert (await _ask(exchange)).body == b"fine"
+        async with Exchange(f"http://none.example:{port}") as exchange:
+            with pytest.raises(ConnectFailed):
+                await _ask(exchange)
 
 
 async def test_redirects_are_not_followed() -> None:
