@@ -1,9 +1,10 @@
 """Who asks the same at the same time shares one call, and none is worse off for it."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from tests.support.fault_server import FaultServer, Reply, json_reply
+from tests.support.fault_server import FaultServer, Reply, Seen, json_reply
 from tests.support.routing import (
     MARKET,
     REQUEST,
@@ -34,24 +35,26 @@ _IMPATIENT_MS = 200
 _PATIENT_MS = 10_000
 
 
-def _held(gate: asyncio.Event) -> Reply:
-    return Reply(200, _FINE.body, _FINE.headers, wait_for=gate)
+class _Held:
+    """A script that answers once its gate is open; `asked` counts who waits there."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.gate = asyncio.Event()
+        self.asked = asyncio.Semaphore(0)
+        self._reply = replace(reply, wait_for=self.gate)
+
+    def __call__(self, _seen: Seen) -> Reply:
+        """Answer, later."""
+        self.asked.release()
+        return self._reply
 
 
-def _engine(gate: asyncio.Event) -> FaultServer:
-    """A scripted Valhalla that knows the way once the gate is open."""
+def _known() -> Reply:
+    """Return what a Valhalla says that knows the way."""
     summary = {"length": great_circle_m(MARKET, STATION) / 1_000, "time": 200.0}
     leg = {"summary": summary, "shape": encode_line(between(MARKET, STATION))}
     trip = {"summary": summary, "legs": [leg], "units": "kilometers", "status": 0}
-    known = json_reply(200, {"trip": trip, "height": []})
-    return FaultServer(always(Reply(200, known.body, known.headers, wait_for=gate)))
-
-
-async def _asked(server: FaultServer, path: str, times: int) -> None:
-    """Wait until a server was asked so often."""
-    async with asyncio.timeout(_PATIENT_MS / 1_000):
-        while server.count(path) < times:
-            await asyncio.sleep(0)
+    return json_reply(200, {"trip": trip, "height": []})
 
 
 def _begun(
@@ -66,14 +69,14 @@ def _begun(
 
 async def test_an_impatient_caller_spoils_nothing_for_the_patient() -> None:
     """The first caller's time is up before the answer is there; the others wait for theirs."""
-    gate = asyncio.Event()
-    async with bikemap(always(_held(gate))) as primary, gateway_on(primary.url, None) as gateway:
+    held = _Held(_FINE)
+    async with bikemap(held) as primary, gateway_on(primary.url, None) as gateway:
         first = _begun(gateway, REQUEST, Partition.LIVE, _IMPATIENT_MS)
-        await _asked(primary, COMPUTE_PATH, 1)
+        await held.asked.acquire()
         others = [_begun(gateway, REQUEST, Partition.LIVE, _PATIENT_MS) for _ in range(20)]
         assert (await first).freshness is Freshness.ESTIMATE
-        await _asked(primary, COMPUTE_PATH, 2)
-        gate.set()
+        await held.asked.acquire()
+        held.gate.set()
         results = await asyncio.gather(*others)
         assert {(one.provider, one.degraded) for one in results} == {("bikemap", False)}
         # One for the impatient, one for all the others together.
@@ -82,25 +85,26 @@ async def test_an_impatient_caller_spoils_nothing_for_the_patient() -> None:
 
 async def test_a_batch_that_yields_spoils_nothing_for_who_waits() -> None:
     """A batch's call that found no slot and went elsewhere is made again for a live caller."""
-    gate, engine_gate = asyncio.Event(), asyncio.Event()
+    held, held_engine = _Held(_FINE), _Held(_known())
     one, other = (
         RouteRequest.through(*REQUEST.places, profile=profile)
         for profile in (BicycleProfile.ROAD, BicycleProfile.MTB)
     )
     async with (
-        bikemap(always(_held(gate))) as primary,
-        _engine(engine_gate) as engine,
+        bikemap(held) as primary,
+        FaultServer(held_engine) as engine,
         gateway_on(primary.url, engine.url) as gateway,
     ):
         # All the slots that batches have are taken, so their third call goes to the fallback.
         slots = [_begun(gateway, each, Partition.BATCH, _PATIENT_MS) for each in (one, other)]
-        await _asked(primary, COMPUTE_PATH, 2)
+        await held.asked.acquire()
+        await held.asked.acquire()
         third = _begun(gateway, REQUEST, Partition.BATCH, _PATIENT_MS)
-        await _asked(engine, "/route", 1)
+        await held_engine.asked.acquire()
         live = _begun(gateway, REQUEST, Partition.LIVE, _PATIENT_MS)
         await asyncio.sleep(0)
-        gate.set()
-        engine_gate.set()
+        held.gate.set()
+        held_engine.gate.set()
         assert ((await third).provider, (await third).degraded) == ("valhalla", True)
         assert ((await live).provider, (await live).degraded) == ("bikemap", False)
         await asyncio.gather(*slots)
