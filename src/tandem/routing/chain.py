@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from tandem.resilience.caller import CALLER, Caller
 from tandem.resilience.deadline import Deadline
 from tandem.routing import limits
-from tandem.routing.domain.errors import FallOver, NoneAnswered, RoutingError
+from tandem.routing.domain.errors import (
+    FallOver,
+    NoneAnswered,
+    RoutingError,
+    Unsupported,
+)
 from tandem.routing.domain.request import Request
 from tandem.routing.providers.port import Answered
 from tandem.routing.upstream import Upstream
@@ -24,12 +29,53 @@ class Given:
     upstream: Upstream
 
 
-class Chain:
-    """The upstreams, and who of them is asked for what."""
+class Watch(Protocol):
+    """Looks on at calls."""
 
-    def __init__(self, upstreams: Sequence[Upstream], order: Order | None = None) -> None:
+    def attempted(self, name: str, raised: BaseException | None, took_s: float) -> None:
+        """Hear how an attempt at a provider ended; must not raise, nor take long."""
+        ...
+
+    def ended(self, request: Request, name: str, end: Answered | RoutingError) -> None:
+        """Hear how a call ended that somebody waits for, after all its attempts; as above."""
+        ...
+
+    def may_keep(self, name: str) -> bool:
+        """Tell whether a provider's answers may outlive the call."""
+        ...
+
+
+class Unwatched:
+    """Looks away."""
+
+    def attempted(self, *_: object) -> None:
+        """Do nothing."""
+
+    def ended(self, *_: object) -> None:
+        """Do nothing."""
+
+    def may_keep(self, _name: str) -> bool:
+        """Allow it."""
+        return True
+
+
+_UNWATCHED: Final = Unwatched()
+
+
+class Chain:
+    """The upstreams, and who of them is asked for what; `watch` sees how that ends."""
+
+    def __init__(
+        self,
+        upstreams: Sequence[Upstream],
+        order: Order | None = None,
+        watch: Watch = _UNWATCHED,
+    ) -> None:
         self._upstreams: Final = {upstream.provider.name: upstream for upstream in upstreams}
         self._order = order or (lambda _request, _caller: tuple(self._upstreams))
+        self._watch = watch
+        for upstream in upstreams:
+            upstream.on_attempt = watch.attempted
 
     def upstream(self, name: str | None) -> Upstream | None:
         """Return the upstream of a provider's name."""
@@ -57,7 +103,7 @@ class Chain:
             if time_left.remaining_ms() < limits.ATTEMPT_MS_MIN:
                 break
             try:
-                return Given(await upstream.call(request, time_left), upstream)
+                return Given(await self._call(upstream, request, time_left), upstream)
             except RoutingError as error:
                 if error.traits.fall_over is FallOver.NEVER:
                     raise
@@ -67,6 +113,36 @@ class Chain:
         if refused is not None:
             raise refused
         raise NoneAnswered("no provider answered") from failed
+
+    def may_keep(self, name: str) -> bool:
+        """Tell whether a provider's answers may outlive the call: not while it is on trial."""
+        return self._watch.may_keep(name)
+
+    def credits(self, name: str, request: Request) -> float:
+        """Estimate what a request costs one provider; 0 where it is not known."""
+        upstream = self._upstreams.get(name)
+        return 0.0 if upstream is None else upstream.provider.credits(request)
+
+    async def ask_one(self, name: str, request: Request, deadline: Deadline) -> Answered:
+        """Ask one provider alone, unwatched.
+
+        Raises:
+            RoutingError: It refused, failed, cannot do this, or is not known.
+        """
+        upstream = self._upstreams.get(name)
+        if upstream is None or upstream.provider.capabilities.lacking(request) is not None:
+            raise Unsupported(f"{name} cannot answer this")
+        return await upstream.call(request, deadline)
+
+    async def _call(self, upstream: Upstream, request: Request, deadline: Deadline) -> Answered:
+        name = upstream.provider.name
+        try:
+            answered = await upstream.call(request, deadline)
+        except RoutingError as error:
+            self._watch.ended(request, name, error)
+            raise
+        self._watch.ended(request, name, answered)
+        return answered
 
     def _chosen(self, request: Request) -> list[Upstream]:
         names = self._order(request, CALLER.get())

@@ -241,7 +241,8 @@ class RoutingGateway:
         policy = provider.cache_policy(request.operation)
         known = self._cache.recall(key)
         has_primary = known is not None and getattr(known.value, "is_primary", False)
-        if policy.may_keep and (is_primary or not has_primary):
+        may_keep = policy.may_keep and self._chain.may_keep(provider.name)
+        if may_keep and (is_primary or not has_primary):
             # A fallback's answer must not outlive the outage: it is never fresh.
             spans = Spans(
                 policy.fresh_s if is_primary else 0.0,
@@ -267,7 +268,8 @@ class RoutingGateway:
         upstream = self._chain.upstream(refusal.provider)
         if upstream is None or not upstream.is_primary or refusal.traits.negative_s <= 0:
             return
-        if not upstream.provider.cache_policy(request.operation).negative:
+        policy = upstream.provider.cache_policy(request.operation)
+        if not (policy.negative and self._chain.may_keep(upstream.provider.name)):
             return
         kept, area = KeptRefusal.of(refusal), Area.around(request.places)
         spans = Spans(refusal.traits.negative_s)

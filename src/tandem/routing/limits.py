@@ -198,3 +198,40 @@ JOB_ERROR_CHARS_MAX: Final = 200
 WEBHOOK_BODY_BYTES_MAX: Final = 65_536
 WEBHOOK_ID_CHARS_MAX: Final = 256
 WEBHOOK_IDS_KEPT_S: Final = 3_600
+
+# Comparing providers: how many vertices of a line are held against another's, how many shadow calls
+# may wait, how long one waits so that the caller's answer leaves first, and what a report keeps.
+DIFFERENCE_PLACES_MAX: Final = 100
+SHADOW_QUEUE_MAX: Final = 100
+SHADOW_IN_FLIGHT: Final = 4
+SHADOW_DELAY_S: Final = 0.05
+SHADOW_TIMEOUT_MS: Final = 5_000
+SHADOW_BURST_CREDITS: Final = 20.0
+REPORT_SAMPLES_MAX: Final = 1_000
+REPORT_WORST_MAX: Final = 20
+REPORT_PAIRS_MAX: Final = 50
+REPORT_PLACES_MAX: Final = 10
+# A secondary whose distances are further off than this, for more than one in twenty, is flagged.
+REPORT_DISTANCE_TOLERANCE: Final = 0.15
+REPORT_SAMPLES_MIN: Final = 20
+
+# Canaries: which share of bad calls is fair, how far above it is bad, and the risks of being wrong.
+CANARY_SHARE_FAIR: Final = 0.005
+CANARY_SHARE_BAD_STEP: Final = 0.045
+CANARY_WRONG_ALARM_RISK: Final = 0.001
+CANARY_CLEAN_RISK: Final = 0.01
+# What one call weighs in the share of the old version's calls that failed lately.
+CANARY_RECENT_WEIGHT: Final = 0.1
+# Two versions of one provider may differ by so much in a pair.
+CANARY_DISTANCE_TOLERANCE: Final = 0.02
+CANARY_DURATION_TOLERANCE: Final = 0.10
+CANARY_LATENCY_CALLS_MIN: Final = 50
+CANARY_LATENCY_RATIO_MAX: Final = 1.5
+CANARY_LATENCY_SLACK_MS: Final = 50.0
+CANARY_STAGE_S_MIN: Final = 60.0
+# How often processes look at the state, and for how long they trust what they saw.
+CANARY_EVERY_S: Final = 1.0
+CANARY_STATE_TRUSTED_S: Final = 10.0
+CANARY_POOL_CONNECTIONS_MAX: Final = 2
+CANARY_EVENTS_SHOWN_MAX: Final = 100
+CANARY_REASON_CHARS_MAX: Final = 300

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from typing import TypedDict
 
 from prometheus_client import CollectorRegistry
@@ -13,7 +13,8 @@ from tandem.resilience.deadline import Clock
 from tandem.routing.cache.answers import AnswerCache
 from tandem.routing.cache.kept import CODEC
 from tandem.routing.cache.metrics import CacheMetrics
-from tandem.routing.chain import Chain, Order
+from tandem.routing.chain import Chain, Order, Unwatched, Watch
+from tandem.routing.change.changes import Changes
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.bikemap_v1 import BikemapV1
@@ -47,6 +48,7 @@ async def open_gateway(
     graphhopper_url: str | None = None,
     graphhopper_keys: Sequence[str] = (),
     choose: Choose | None = None,
+    changes: Changes | None = None,
     store: CacheStore | None = None,
     clock: Clock = time.monotonic,
     utc_s: Callable[[], float] = time.time,
@@ -57,7 +59,7 @@ async def open_gateway(
 
     Bikemap's version 2, its version 1, GraphHopper, our own Valhalla, in this order. Keys are
     given the newest first; an older one is tried where the newest is refused. `choose` gets their
-    names, and gives what orders them for each request.
+    names, and gives what orders them for each request; `changes` looks on, and has the last word.
 
     `store` is the tier of the cache that processes share; without it there is memory alone.
     `bikemap_base_url` is without the version. Without Bikemap every answer is a degraded one, and
@@ -84,7 +86,9 @@ async def open_gateway(
             policy = Policy(is_primary=adapter in primaries)
             upstreams.append(Upstream(adapter, metrics, clock, chance, policy))
         options: _Options = {"store": store, "clock": clock, "utc_s": utc_s, "jitter": jitter}
-        gateway = gateway_over(upstreams, metrics, registry, choose=choose, **options)
+        gateway = gateway_over(
+            upstreams, metrics, registry, choose=choose, changes=changes, **options
+        )
         yield await stack.enter_async_context(gateway)
 
 
@@ -95,6 +99,7 @@ async def gateway_over(
     registry: CollectorRegistry,
     *,
     choose: Choose | None = None,
+    changes: Changes | None = None,
     store: CacheStore | None = None,
     clock: Clock = time.monotonic,
     utc_s: Callable[[], float] = time.time,
@@ -102,10 +107,17 @@ async def gateway_over(
 ) -> AsyncIterator[RoutingGateway]:
     """Give a gateway over upstreams that are open already, in their order."""
     names = tuple(upstream.provider.name for upstream in upstreams)
-    order = None if choose is None else choose(names)
+    order: Order = (lambda _request, _caller: names) if choose is None else choose(names)
+    if changes is not None:
+        order = changes.over(order)
+    watch: Watch = Unwatched() if changes is None else changes
+    chain = Chain(upstreams, order, watch)
     cache_metrics = CacheMetrics(registry)
-    async with AnswerCache(CODEC, cache_metrics, utc_s=utc_s, chance=jitter, store=store) as cache:
-        gateway = RoutingGateway(Chain(upstreams, order), cache, metrics, clock)
+    async with (
+        nullcontext() if changes is None else changes.working(chain),
+        AnswerCache(CODEC, cache_metrics, utc_s=utc_s, chance=jitter, store=store) as cache,
+    ):
+        gateway = RoutingGateway(chain, cache, metrics, clock)
         try:
             yield gateway
         finally:

@@ -54,6 +54,8 @@ from tandem.routing.domain.usage import Usage
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.port import Answered, Provider
 
+type OnAttempt = Callable[[str, BaseException | None, float], None]
+
 _SETTINGS: Final = BreakerSettings(
     limits.BREAKER_WINDOW_S, limits.BREAKER_CALLS_MIN, limits.BREAKER_FAILURE_RATIO
 )
@@ -108,6 +110,8 @@ class Upstream:
         self._clock = clock
         self._chance = chance
         self._policy = policy
+        self.on_attempt: OnAttempt = lambda _name, _raised, _took_s: None
+        """Told of each attempt: whose, what it raised, and how long it took."""
         self._hold_off = HoldOff()
         self._negative: AgingStore[RequestKey, RoutingError] = AgingStore(
             limits.NEGATIVE_ENTRIES_MAX
@@ -213,6 +217,7 @@ class Upstream:
         name = self.provider.name
         self._metrics.attempts.labels(name, operation.value, _outcome_label(raised)).inc()
         self._metrics.attempt_duration_s.labels(name, operation.value).observe(duration_s)
+        self.on_attempt(name, raised, duration_s)
 
     def _breaker_level(self, operation: Operation) -> Callable[[], float]:
         return lambda: _LEVELS[self.breaker_state(operation)]

@@ -8,13 +8,14 @@ from openfeature.evaluation_context import EvaluationContext
 from pydantic import JsonValue
 
 from tandem.resilience.caller import Caller
-from tandem.routing.change.plan import RoutingFlags, planned
+from tandem.routing.change.plan import RoutingFlags, planned, shadowed
 from tandem.routing.domain.request import Request
 
-_ORDER: Final = "routing.order"
-_KILLED: Final = "routing.killed"
-_TRIAL: Final = "routing.trial"
-_TRIAL_SHARE: Final = "routing.trial_share"
+_DEFAULTS: Final = {
+    alias: field.get_default()
+    for field in RoutingFlags.model_fields.values()
+    if (alias := field.alias) is not None
+}
 
 
 def check_flags(flags: Mapping[str, JsonValue]) -> RoutingFlags:
@@ -31,13 +32,36 @@ class FlaggedOrder:
 
     def __call__(self, request: Request, caller: Caller) -> tuple[str, ...]:
         """Return their names, the first first."""
-        client, context = self._client, EvaluationContext(targeting_key=caller.tenant)
-        flags = RoutingFlags.model_validate(
-            {
-                _ORDER: client.get_object_value(_ORDER, [], context),
-                _KILLED: client.get_object_value(_KILLED, [], context),
-                _TRIAL: client.get_string_value(_TRIAL, "", context),
-                _TRIAL_SHARE: client.get_float_value(_TRIAL_SHARE, 0.0, context),
-            }
-        )
+        flags = _flags(self._client, caller)
         return planned(flags, self._known, request.operation, request.key())
+
+
+class FlaggedShadow:
+    """Chooses who is asked in the shadow of a request."""
+
+    def __init__(self, client: OpenFeatureClient) -> None:
+        self._client = client
+
+    def __call__(self, request: Request, caller: Caller) -> str | None:
+        """Return its name, or None."""
+        return shadowed(_flags(self._client, caller), request.operation, request.key())
+
+
+def _flags(client: OpenFeatureClient, caller: Caller) -> RoutingFlags:
+    """Resolve every flag for a tenant."""
+    context = EvaluationContext(targeting_key=caller.tenant)
+    return RoutingFlags.model_validate(
+        {name: _resolved(client, name, default, context) for name, default in _DEFAULTS.items()}
+    )
+
+
+def _resolved(
+    client: OpenFeatureClient, name: str, default: object, context: EvaluationContext
+) -> object:
+    match default:
+        case str():
+            return client.get_string_value(name, default, context)
+        case float():
+            return client.get_float_value(name, default, context)
+        case _:
+            return client.get_object_value(name, [], context)

@@ -16,7 +16,8 @@ class RoutingFlags(BaseModel):
 
     `order`: the providers to ask, the first first. `killed`: providers, or single operations of one
     (`bikemap.matrix`), that are not asked. `trial`: the provider that `trial_share` of the requests
-    ask before all others: how another version is tried, or an old one kept, for some.
+    ask before all others: how another version is tried, or an old one kept, for some. `shadow`: the
+    provider that `shadow_share` of the requests are also put to, after they were answered.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -25,6 +26,8 @@ class RoutingFlags(BaseModel):
     killed: Annotated[frozenset[str], Field(alias="routing.killed", max_length=50)] = frozenset()
     trial: Annotated[str, Field(alias="routing.trial")] = ""
     trial_share: Annotated[float, Field(alias="routing.trial_share", ge=0, le=1)] = 0.0
+    shadow: Annotated[str, Field(alias="routing.shadow")] = ""
+    shadow_share: Annotated[float, Field(alias="routing.shadow_share", ge=0, le=1)] = 0.0
 
 
 def planned(
@@ -35,6 +38,14 @@ def planned(
     if flags.trial in known and is_within(flags.trial_share, flags.trial, key):
         order = [flags.trial, *(name for name in order if name != flags.trial)]
     return tuple(name for name in order if not _is_killed(flags.killed, name, operation))
+
+
+def shadowed(flags: RoutingFlags, operation: Operation, key: Hashable) -> str | None:
+    """Return who is asked in the shadow, if anybody."""
+    is_asked = is_within(flags.shadow_share, f"shadow {flags.shadow}", key)
+    if not flags.shadow or not is_asked or _is_killed(flags.killed, flags.shadow, operation):
+        return None
+    return flags.shadow
 
 
 def is_within(share: float, name: str, key: Hashable) -> bool:

@@ -1,0 +1,1 @@
+"""The schema of canaries, step by step."""

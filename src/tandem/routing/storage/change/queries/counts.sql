@@ -1,0 +1,2 @@
+-- What all processes saw of a stage.
+SELECT what, count FROM routing_change.seen WHERE run = %(run)s AND stage = %(stage)s
