@@ -6,23 +6,16 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
-    AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
-    nullcontext,
 )
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
-from pathlib import Path
-from uuid import uuid4
 
 from fastapi import Depends, FastAPI
-from openfeature import api as openfeature
 from prometheus_client import CollectorRegistry
-from pydantic import AnyHttpUrl, SecretStr
 
 from tandem.ledger import http as ledger_http
 from tandem.ledger.embedded import now_us, open_service
@@ -34,23 +27,13 @@ from tandem.platform.config import Settings
 from tandem.platform.database import Pool, open_pool
 from tandem.platform.embedded import EmbeddedPostgres
 from tandem.platform.errors import SettingsError
-from tandem.platform.flags import FlagFile
 from tandem.platform.http import Health, create_api
 from tandem.platform.http.serving import HttpServer
 from tandem.platform.interpreter import tune_interpreter
 from tandem.platform.limits import KEY_POOL_CONNECTIONS_MAX
 from tandem.platform.webhooks.sealing import SecretBox, key_of_directory, read_key
 from tandem.routing import http as routing_http
-from tandem.routing.change.flags import FlaggedOrder, check_flags
-from tandem.routing.gateway import RoutingGateway
-from tandem.routing.jobs.core import JobKind
-from tandem.routing.jobs.service import ProviderPolicy, RoutingJobs
-from tandem.routing.jobs.worker import working as working_off_routes
-from tandem.routing.prefetch import prefetching
-from tandem.routing.providers.bikemap_jobs import BikemapJobs
-from tandem.routing.service import Choose, open_gateway
-from tandem.routing.storage.cache.store import CacheStore, open_cache_store
-from tandem.routing.storage.jobs.store import open_job_store
+from tandem.routing.composition import open_routing, working_off_routes
 
 _DESCRIPTION = "A double-entry ledger and a bicycle-routing gateway. Every call wants an API key."
 
@@ -136,14 +119,14 @@ async def open_application(settings: Settings) -> AsyncIterator[Application]:
         ledger_http.install(api)
         api.include_router(ledger_http.create_router(ledgers, require))
         ledger_http.install_quick_writes(api, ledgers, keys.verify)
-        store = await stack.enter_async_context(open_cache_store(conninfo))
-        gateway = await stack.enter_async_context(_gateway(settings, registry, store))
-        prefetch = prefetching(gateway, settings.prefetch_credits_per_hour, time.monotonic)
-        await stack.enter_async_context(prefetch)
-        api.include_router(routing_http.create_router(gateway, require))
-        jobs = await stack.enter_async_context(_routing_jobs(settings, conninfo))
-        api.include_router(routing_http.create_jobs_router(jobs, require))
-        api.include_router(routing_http.create_operating_router(gateway, require))
+        box = SecretBox(read_webhook_key(settings))
+        routing = await stack.enter_async_context(open_routing(settings, conninfo, box, registry))
+        api.include_router(routing_http.create_router(routing.gateway, require))
+        api.include_router(routing_http.create_jobs_router(routing.jobs, require))
+        api.include_router(routing_http.create_operating_router(routing.gateway, require))
+        api.include_router(
+            routing_http.create_change_router(routing.operator, routing.report, require)
+        )
         yield Application(api, health, keys, ledgers.end_feeds)
 
 
@@ -165,35 +148,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         conninfo = await stack.enter_async_context(open_database(settings))
         await stack.enter_async_context(working(conninfo, box, reach, now_us))
-        store = await stack.enter_async_context(open_cache_store(conninfo))
-        gateway = await stack.enter_async_context(_gateway(settings, CollectorRegistry(), store))
-        provider = await stack.enter_async_context(_bikemap_jobs(settings))
-        await stack.enter_async_context(
-            working_off_routes(conninfo, gateway.ask, provider, box, reach, _utc_now)
-        )
+        await stack.enter_async_context(working_off_routes(settings, conninfo, box))
         yield
-
-
-@asynccontextmanager
-async def _routing_jobs(settings: Settings, conninfo: str) -> AsyncIterator[RoutingJobs]:
-    given, url = settings.bikemap_webhook_secrets, settings.bikemap_callback_url
-    policy = ProviderPolicy(
-        takes=lambda kind, _tenant: settings.bikemap_jobs and kind is JobKind.ROUTES,
-        callback_url=None if url is None else str(url),
-        secrets=_listed(given),
-    )
-    box = SecretBox(read_webhook_key(settings))
-    async with open_job_store(conninfo) as store:
-        yield RoutingJobs(store, box, _utc_now, policy)
-
-
-def _bikemap_jobs(settings: Settings) -> AbstractAsyncContextManager[BikemapJobs | None]:
-    base_url, secret = _base_url(settings.bikemap_base_url), settings.bikemap_client_secret
-    if base_url is None or settings.bikemap_client_id is None or secret is None:
-        return nullcontext()
-    return BikemapJobs(
-        base_url, settings.bikemap_client_id, secret.get_secret_value(), time.monotonic
-    )
 
 
 def _utc_now() -> datetime:
@@ -208,56 +164,6 @@ async def work(settings: Settings, announce: Callable[[], None]) -> None:
             started.set()
             announce()
             await stop.wait()
-
-
-@asynccontextmanager
-async def _gateway(
-    settings: Settings, registry: CollectorRegistry, store: CacheStore
-) -> AsyncIterator[RoutingGateway]:
-    secret = settings.bikemap_client_secret
-    async with (
-        _flags(settings.flags_file, registry) as choose,
-        open_gateway(
-            _base_url(settings.bikemap_base_url),
-            settings.bikemap_client_id,
-            None if secret is None else secret.get_secret_value(),
-            _base_url(settings.valhalla_url),
-            registry,
-            bikemap_v1_keys=_listed(settings.bikemap_v1_keys),
-            graphhopper_url=_base_url(settings.graphhopper_url),
-            graphhopper_keys=_listed(settings.graphhopper_keys),
-            choose=choose,
-            store=store,
-        ) as gateway,
-    ):
-        yield gateway
-
-
-@asynccontextmanager
-async def _flags(path: Path | None, registry: CollectorRegistry) -> AsyncIterator[Choose | None]:
-    """Watch the file of flags while the context lasts. Raises SettingsError."""
-    if path is None:
-        yield None
-        return
-    flags = FlagFile(path, check_flags, registry)
-    domain = f"tandem {uuid4().hex}"  # one process may have several gateways
-    openfeature.set_provider_and_wait(flags, domain)
-    client = openfeature.get_client(domain)
-    watch = asyncio.create_task(flags.watch(), name="flags")
-    try:
-        yield partial(FlaggedOrder, client)
-    finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
-
-
-def _listed(secrets_given: SecretStr | None) -> tuple[str, ...]:
-    """Read secrets that are separated by commas."""
-    return () if secrets_given is None else tuple(secrets_given.get_secret_value().split(","))
-
-
-def _base_url(url: AnyHttpUrl | None) -> str | None:
-    return None if url is None else str(url).rstrip("/")
 
 
 async def serve(

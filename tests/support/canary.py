@@ -1,7 +1,7 @@
 """A canary over both versions of a real sandbox, in virtual time."""
 
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -13,7 +13,7 @@ from tests.support.routing import MARKET, STATION, VirtualClock, soon
 
 from tandem.resilience.gcra import LocalRateLimit, Plan
 from tandem.routing.change.canary import STAGES, Canary
-from tandem.routing.change.changes import Changes
+from tandem.routing.change.changes import Changes, ShadowOf
 from tandem.routing.change.conductor import Conductor
 from tandem.routing.change.operator import Operator
 from tandem.routing.change.plan import is_within
@@ -103,24 +103,34 @@ async def _at_once(_seconds: float) -> None:
 
 @asynccontextmanager
 async def benched(
-    sandbox: RunningSandbox, store: CanaryStore, *, credits_per_hour: float = 1e6
+    sandbox: RunningSandbox,
+    store: CanaryStore,
+    *,
+    credits_per_hour: float = 1e6,
+    valhalla_url: str | None = None,
+    flagged: ShadowOf | None = None,
+    pause: Callable[[float], Awaitable[object]] = _at_once,
 ) -> AsyncIterator[Bench]:
     """Open one process."""
     clock, registry = VirtualClock(), CollectorRegistry()
     conductor = Conductor(store, clock, clock)
-    plan = LocalRateLimit(Plan(credits_per_hour, 3_600.0, min(1_000.0, credits_per_hour)), clock)
+    plan = None
+    if credits_per_hour:
+        burst = min(1_000.0, credits_per_hour)
+        plan = LocalRateLimit(Plan(credits_per_hour, 3_600.0, burst), clock)
     report = Report(registry)
-    shadow = Shadow(plan, registry, clock, _at_once)
-    changes = Changes(shadow, report, conductor)
+    shadow = Shadow(plan, registry, clock, pause)
+    changes = Changes(shadow, report, conductor, flagged)
     async with open_gateway(
         sandbox.url,
         sandbox.client_id,
         sandbox.client_secret,
-        None,
+        valhalla_url,
         registry,
         bikemap_v1_keys=(sandbox.client_secret,),
         changes=changes,
         utc_s=clock,
     ) as gateway:
-        operator = Operator(store, [one.provider.name for one in gateway.upstreams], clock)
+        names = [one.provider.name for one in gateway.upstreams]
+        operator = Operator(store, names, clock, has_credits=shadow.has_credits)
         yield Bench(gateway, changes, conductor, operator, store, clock, registry)

@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     """Our own Valhalla, the fallback when Bikemap fails."""
     prefetch_credits_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """For how many credits hot routes are fetched anew before they go stale; 0 is never."""
+    shadow_credits_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """For how many credits providers are compared behind callers' backs; 0 is never."""
     webhook_key: SecretStr | None = None
     """32 bytes in base64 that seal webhooks' secrets; a file of the data directory by default."""
     webhook_reach: WebhookReach = WebhookReach.PUBLIC

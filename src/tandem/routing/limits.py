@@ -201,9 +201,9 @@ WEBHOOK_IDS_KEPT_S: Final = 3_600
 
 # Comparing providers: how many vertices of a line are held against another's, how many shadow calls
 # may wait, how long one waits so that the caller's answer leaves first, and what a report keeps.
-DIFFERENCE_PLACES_MAX: Final = 100
+DIFFERENCE_PLACES_MAX: Final = 50
 SHADOW_QUEUE_MAX: Final = 100
-SHADOW_IN_FLIGHT: Final = 4
+SHADOW_IN_FLIGHT: Final = 2
 SHADOW_DELAY_S: Final = 0.05
 SHADOW_TIMEOUT_MS: Final = 5_000
 SHADOW_BURST_CREDITS: Final = 20.0

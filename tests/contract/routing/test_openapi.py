@@ -13,7 +13,13 @@ from tests.support.routing import gateway_on
 from tandem.platform.auth import create_require
 from tandem.platform.http import Health, create_api
 from tandem.platform.http.compatibility import breaking_changes
-from tandem.routing.http import create_jobs_router, create_operating_router, create_router
+from tandem.routing.change.report import Report
+from tandem.routing.http import (
+    create_change_router,
+    create_jobs_router,
+    create_operating_router,
+    create_router,
+)
 from tandem.routing.jobs.service import RoutingJobs
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +38,8 @@ async def _served() -> dict[str, Any]:
         app.include_router(create_operating_router(gateway, require))
         jobs = RoutingJobs(None, None, lambda: datetime.now(UTC))  # type: ignore[arg-type]  # unused
         app.include_router(create_jobs_router(jobs, require))
+        operator: Any = None  # nobody asks it anything here
+        app.include_router(create_change_router(operator, Report(CollectorRegistry()), require))
         described = app.openapi()
     described["paths"] = {
         path: item for path, item in described["paths"].items() if path.startswith("/v1/")

@@ -1,5 +1,6 @@
 """How far answers are apart: nothing for equal ones, and the same from either side."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from tests.support.routing import MARKET, STATION, between
 
 from tandem.routing.change.difference import difference, offset_m
 from tandem.routing.domain.answers import CellStatus, Matrix, MatrixCell, Routes
-from tandem.routing.domain.coordinate import Coordinate
+from tandem.routing.domain.coordinate import Coordinate, great_circle_m
 from tandem.routing.domain.errors import NoRoute
 from tandem.routing.domain.route import Leg, Route
 
@@ -29,6 +30,25 @@ def test_lines_are_as_far_from_each_other(one: list[Coordinate], other: list[Coo
     """The offset is symmetric, never negative, and nothing between a line and itself."""
     assert offset_m(one, other) == offset_m(other, one) >= 0
     assert offset_m(one, one) == 0
+
+
+@given(_PLACES, st.floats(0, 360), st.floats(1, 2_000))
+def test_a_place_that_is_off_shows_by_how_much(
+    place: Coordinate, heading: float, off_m: float
+) -> None:
+    """On the plane it is as far as on the globe, to a part in a thousand."""
+    north_m, east_m = off_m * math.cos(heading), off_m * math.sin(heading)
+    lat = place.lat + north_m / 111_195
+    lon = place.lon + east_m / (111_195 * math.cos(math.radians(place.lat)))
+    other = Coordinate(lon, lat)
+    assert offset_m([place], [other]) == pytest.approx(great_circle_m(place, other), rel=1e-3)
+    both = offset_m([place, place], [place, other])
+    assert both == pytest.approx(offset_m([place], [other]), rel=1e-3)
+
+
+def test_lines_on_both_sides_of_the_date_line() -> None:
+    """Longitudes of 180 and -180 are one."""
+    assert offset_m([Coordinate(179.9999, 60)], [Coordinate(-179.9999, 60)]) < 20
 
 
 @given(_MEASURES, _MEASURES, st.floats(0.01, 100))

@@ -7,7 +7,7 @@ from typing import Final
 from tandem.resilience.caller import CALLER, Caller, Partition
 from tandem.routing.chain import Order
 from tandem.routing.change.conductor import Conductor
-from tandem.routing.change.difference import difference, is_comparable
+from tandem.routing.change.difference import difference
 from tandem.routing.change.report import Pair, Report
 from tandem.routing.change.shadow import Askable, Shadow, Shown
 from tandem.routing.domain.errors import Refusal, RoutingError
@@ -69,13 +69,14 @@ class Changes:
     def show(self, shown: Shown) -> None:
         """Take in what a call in the shadow showed."""
         pair = Pair(shown.first, shown.other, shown.request.operation)
+        found = None
         if shown.other_said is None:
             self.report.failed(pair)
-        elif is_comparable(shown.other_said):
+        else:
             found = difference(shown.first_said, shown.other_said)
             self.report.compared(pair, shown.request, found)
         if self.conductor is not None:
-            self.conductor.shown(shown)
+            self.conductor.shown(shown, found)
 
     def _others(self, request: Request, name: str, caller: Caller) -> set[str]:
         wanted = {

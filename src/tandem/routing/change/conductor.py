@@ -27,7 +27,7 @@ from tandem.routing.change.canary import (
     ended,
     is_bad,
 )
-from tandem.routing.change.difference import difference
+from tandem.routing.change.difference import Difference
 from tandem.routing.change.evidence import Alarm, Recent
 from tandem.routing.change.shadow import Shown
 from tandem.routing.domain.errors import ProviderError
@@ -111,17 +111,14 @@ class Conductor:
         if self._failures.is_raised:
             self._raise_alarm("too many of its calls failed")
 
-    def shown(self, shown: Shown) -> None:
-        """Count what a comparison in the shadow showed."""
+    def shown(self, shown: Shown, found: Difference | None) -> None:
+        """Count what a comparison in the shadow showed; None where the other failed."""
         canary = self._canary
         if canary is None or {shown.first, shown.other} != {canary.candidate, canary.baseline}:
             return
-        if shown.other_said is None:
-            if shown.other != canary.candidate:
-                return
-            bad = True
-        else:
-            bad = is_bad(difference(shown.first_said, shown.other_said))
+        if found is None and shown.other != canary.candidate:
+            return
+        bad = found is None or is_bad(found)
         self._counts["pairs"] += 1
         self._counts["pairs_bad"] += bad
         self._pairs.add(bad=bad)
@@ -137,7 +134,11 @@ class Conductor:
 
     @asynccontextmanager
     async def conducting(self) -> AsyncIterator[None]:
-        """Look, add and decide while the context lasts."""
+        """Look, add and decide while the context lasts. Raises DatabaseUnavailable.
+
+        Nobody is asked before the state is known: a candidate may come first by default.
+        """
+        await self.step()
         task = asyncio.create_task(self._conduct(), name="routing canary")
         try:
             yield

@@ -1,11 +1,12 @@
 """How far two providers' answers to one question are apart. Pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tandem.routing.domain.answers import DomainAnswer, Matrix, MatrixCell, Routes
-from tandem.routing.domain.coordinate import Coordinate, great_circle_m
+from tandem.routing.domain.coordinate import EARTH_RADIUS_M, Coordinate
 from tandem.routing.domain.errors import Refusal
 from tandem.routing.limits import DIFFERENCE_PLACES_MAX
 
@@ -84,14 +85,25 @@ def _ratio(first: float, other: float) -> float:
 def offset_m(one: Sequence[Coordinate], other: Sequence[Coordinate]) -> float:
     """Return how far two lines are apart at the most: the discrete Hausdorff distance of samples.
 
-    Vertices are thinned out to so many that it costs little; it is symmetric, and 0 for one line.
+    Vertices are thinned out to so many that it costs little, and laid on a plane, which is as good
+    as the globe for what two routes between the same places can be apart. It is symmetric, and 0
+    for one line.
     """
     one, other = _thinned(one), _thinned(other)
-    return max(_beyond_m(one, other), _beyond_m(other, one))
+    origin = Coordinate(min(one[0].lon, other[0].lon), (one[0].lat + other[0].lat) / 2)
+    ours, theirs = _on_plane(one, origin), _on_plane(other, origin)
+    squares = [[(x - u) ** 2 + (y - v) ** 2 for u, v in theirs] for x, y in ours]
+    farthest = max(*map(min, squares), *map(min, zip(*squares, strict=True)))
+    return math.radians(math.sqrt(farthest)) * EARTH_RADIUS_M
 
 
-def _beyond_m(line: Sequence[Coordinate], other: Sequence[Coordinate]) -> float:
-    return max(min(great_circle_m(place, one) for one in other) for place in line)
+def _on_plane(line: Sequence[Coordinate], origin: Coordinate) -> list[tuple[float, float]]:
+    """Place coordinates around an origin, in degrees of a great circle."""
+    narrowing = math.cos(math.radians(origin.lat))
+    return [
+        (((at.lon - origin.lon + 180.0) % 360.0 - 180.0) * narrowing, at.lat - origin.lat)
+        for at in line
+    ]
 
 
 def _thinned(line: Sequence[Coordinate]) -> Sequence[Coordinate]:

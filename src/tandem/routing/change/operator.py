@@ -20,14 +20,27 @@ class CanaryConflict(Exception):  # noqa: N818 - it names a state of the world
 
 
 class Operator:
-    """Moves canaries by hand; `known` are the providers' names, `utc_s` tells unix time."""
+    """Moves canaries by hand; `known` are the providers' names, `utc_s` tells unix time.
+
+    Without credits for the shadow no canary can be proven, so that none is started.
+    """
 
     def __init__(
-        self, store: CanaryStore, known: Collection[str], utc_s: Callable[[], float]
+        self,
+        store: CanaryStore,
+        known: Collection[str],
+        utc_s: Callable[[], float],
+        *,
+        has_credits: bool = True,
     ) -> None:
         self._store = store
         self._known = known
         self._utc_s = utc_s
+        self._has_credits = has_credits
+
+    async def canary(self) -> Canary | None:
+        """Return the canary that is under way, or was last. Raises DatabaseUnavailable."""
+        return await self._store.canary()
 
     async def moves(self) -> Sequence[Canary]:
         """Return what became of canaries, the last move first. Raises DatabaseUnavailable."""
@@ -37,12 +50,15 @@ class Operator:
         """Begin a canary, in the shadow.
 
         Raises:
-            CanaryConflict: Another is under way, or these are not two providers of ours.
+            CanaryConflict: Another is under way, these are not two providers of ours, or nothing
+                may be spent on comparing them.
             DatabaseUnavailable: It cannot be said.
         """
         if candidate == baseline or not {candidate, baseline} <= set(self._known):
             names = ", ".join(sorted(self._known))
             raise CanaryConflict(f"a canary wants two of the providers that are set up: {names}")
+        if not self._has_credits:
+            raise CanaryConflict("the plan of the shadow has no credits to compare them with")
         last = await self._store.canary()
         if last is not None and last.is_under_way:
             raise CanaryConflict(f"{last.candidate} is under way")

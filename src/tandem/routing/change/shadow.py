@@ -18,7 +18,7 @@ from tandem.resilience.deadline import Clock, Deadline
 from tandem.resilience.gcra import Denied, RateLimit
 from tandem.routing import limits
 from tandem.routing.change.difference import Said, is_comparable
-from tandem.routing.domain.errors import ProviderError, Refusal, RoutingError
+from tandem.routing.domain.errors import LocallyRejected, ProviderError, Refusal, RoutingError
 from tandem.routing.domain.request import Request
 from tandem.routing.providers.port import Answered
 
@@ -61,11 +61,14 @@ class _Wanted:
 
 
 class Shadow:
-    """Asks in the shadow, for as many credits as `plan` has; what came of it is told to `show`."""
+    """Asks in the shadow, for as many credits as `plan` has; what came of it is told to `show`.
+
+    Without a plan nobody is asked, and that is counted.
+    """
 
     def __init__(
         self,
-        plan: RateLimit,
+        plan: RateLimit | None,
         registry: CollectorRegistry,
         clock: Clock,
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -86,6 +89,9 @@ class Shadow:
         """Ask another soon; where too many wait already, not at all."""
         if not is_comparable(first_said):
             return
+        if self._plan is None:
+            self._calls.labels("no_credits").inc()
+            return
         try:
             self._wanted.put_nowait(_Wanted(request, first, first_said, other))
         except asyncio.QueueFull:
@@ -95,12 +101,18 @@ class Shadow:
         """Wait until nothing is wanted any more."""
         await self._wanted.join()
 
+    @property
+    def has_credits(self) -> bool:
+        """Whether anything can be asked at all."""
+        return self._plan is not None
+
     @asynccontextmanager
     async def working(self, providers: Askable) -> AsyncIterator[None]:
         """Work off what is wanted while the context lasts."""
         workers = [
-            asyncio.create_task(self._work(providers), name="routing shadow")
-            for _ in range(limits.SHADOW_IN_FLIGHT)
+            asyncio.create_task(self._work(providers, plan), name="routing shadow")
+            for plan in [self._plan] * limits.SHADOW_IN_FLIGHT
+            if plan is not None
         ]
         try:
             yield
@@ -109,23 +121,31 @@ class Shadow:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _work(self, providers: Askable) -> None:
+    async def _work(self, providers: Askable, plan: RateLimit) -> None:
         CALLER.set(Caller(Partition.BATCH))  # the context is this task's own
         while True:
             wanted = await self._wanted.get()
             try:
-                await self._ask(wanted, providers)
+                await self._ask(wanted, providers, plan)
             except Exception:  # noqa: BLE001 - the next may do better
                 _log.exception("a call in the shadow failed")
             finally:
                 self._wanted.task_done()
 
-    async def _ask(self, wanted: _Wanted, providers: Askable) -> None:
+    async def _ask(self, wanted: _Wanted, providers: Askable, plan: RateLimit) -> None:
         await self._pause(limits.SHADOW_DELAY_S)
-        cost = providers.credits(wanted.other, wanted.request)
-        if isinstance(await self._plan.reserve(_PLAN, cost), Denied):
+        reserved = await plan.reserve(_PLAN, providers.credits(wanted.other, wanted.request))
+        if isinstance(reserved, Denied):
             self._calls.labels("no_credits").inc()
             return
+        try:
+            await self._compare(wanted, providers)
+        except RoutingError as error:  # ours: there was no room, or no time
+            if isinstance(error, LocallyRejected):
+                await plan.settle(reserved, 0.0)
+            self._calls.labels(error.code).inc()
+
+    async def _compare(self, wanted: _Wanted, providers: Askable) -> None:
         deadline = Deadline.after_ms(limits.SHADOW_TIMEOUT_MS, self._clock)
         said: Said | None
         try:
@@ -134,8 +154,5 @@ class Shadow:
             said = refusal
         except ProviderError:
             said = None
-        except RoutingError as error:  # it was not even asked
-            self._calls.labels(error.code).inc()
-            return
         self._calls.labels("failed" if said is None else "answered").inc()
         self.show(Shown(wanted.request, wanted.first, wanted.first_said, wanted.other, said))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-_EARTH_RADIUS_M: Final = 6_371_008.8
+EARTH_RADIUS_M: Final = 6_371_008.8
 _LON_MAX: Final = 180.0
 _LAT_MAX: Final = 90.0
 
@@ -36,7 +36,7 @@ def great_circle_m(one: Coordinate, other: Coordinate) -> float:
     square = (
         math.sin(half_lat) ** 2 + math.cos(lat_one) * math.cos(lat_other) * math.sin(half_lon) ** 2
     )
-    return 2 * _EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, square)))
+    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, square)))
 
 
 def line_length_m(line: Sequence[Coordinate]) -> float:

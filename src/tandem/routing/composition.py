@@ -1,0 +1,194 @@
+"""Routing as the settings say: what the server and the worker are put together from."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from openfeature import api as openfeature
+from openfeature.client import OpenFeatureClient
+from prometheus_client import CollectorRegistry
+from pydantic import AnyHttpUrl, SecretStr
+
+from tandem.platform.config import Settings
+from tandem.platform.flags import FlagFile
+from tandem.platform.webhooks.sealing import SecretBox
+from tandem.resilience.gcra import LocalRateLimit, Plan
+from tandem.routing.change.changes import Changes
+from tandem.routing.change.conductor import Conductor
+from tandem.routing.change.flags import FlaggedOrder, FlaggedShadow, check_flags
+from tandem.routing.change.operator import Operator
+from tandem.routing.change.report import Report
+from tandem.routing.change.shadow import Shadow
+from tandem.routing.gateway import RoutingGateway
+from tandem.routing.jobs.core import JobKind
+from tandem.routing.jobs.service import ProviderPolicy, RoutingJobs
+from tandem.routing.jobs.worker import working
+from tandem.routing.limits import SHADOW_BURST_CREDITS
+from tandem.routing.prefetch import prefetching
+from tandem.routing.providers.bikemap_jobs import BikemapJobs
+from tandem.routing.service import open_gateway
+from tandem.routing.storage.cache.store import open_cache_store
+from tandem.routing.storage.change.store import CanaryStore, open_canary_store
+from tandem.routing.storage.jobs.store import open_job_store
+
+_HOUR_S = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The parts that the HTTP API needs."""
+
+    gateway: RoutingGateway
+    jobs: RoutingJobs
+    operator: Operator
+    report: Report
+
+
+@asynccontextmanager
+async def open_routing(
+    settings: Settings, conninfo: str, box: SecretBox, registry: CollectorRegistry
+) -> AsyncIterator[Routing]:
+    """Open what answers, its schemas brought up to date; `box` seals the secrets of callbacks.
+
+    Raises SettingsError, MigrationError and DatabaseUnavailable.
+    """
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_canary_store(conninfo))
+        shadow = Shadow(_shadow_plan(settings.shadow_credits_per_hour), registry, time.monotonic)
+        report = Report(registry)
+        gateway = await stack.enter_async_context(
+            _gateway(settings, conninfo, registry, store, shadow, report)
+        )
+        prefetch = prefetching(gateway, settings.prefetch_credits_per_hour, time.monotonic)
+        await stack.enter_async_context(prefetch)
+        job_store = await stack.enter_async_context(open_job_store(conninfo))
+        jobs = RoutingJobs(job_store, box, _utc_now, _provider_policy(settings))
+        names = [upstream.provider.name for upstream in gateway.upstreams]
+        operator = Operator(store, names, time.time, has_credits=shadow.has_credits)
+        yield Routing(gateway, jobs, operator, report)
+
+
+@asynccontextmanager
+async def working_off_routes(
+    settings: Settings, conninfo: str, box: SecretBox
+) -> AsyncIterator[None]:
+    """Work off routing jobs while the context lasts.
+
+    Raises SettingsError, MigrationError and DatabaseUnavailable.
+    """
+    registry, reach = CollectorRegistry(), settings.webhook_reach
+    async with (
+        open_canary_store(conninfo) as store,
+        _gateway(
+            settings,
+            conninfo,
+            registry,
+            store,
+            Shadow(None, registry, time.monotonic),  # jobs are the batch's, which has no shadow
+            Report(registry),
+        ) as gateway,
+        _bikemap_jobs(settings) as provider,
+        working(conninfo, gateway.ask, provider, box, reach, _utc_now),
+    ):
+        yield
+
+
+@asynccontextmanager
+async def _gateway(
+    settings: Settings,
+    conninfo: str,
+    registry: CollectorRegistry,
+    canaries: CanaryStore,
+    shadow: Shadow,
+    report: Report,
+) -> AsyncIterator[RoutingGateway]:
+    secret = settings.bikemap_client_secret
+    conductor = Conductor(canaries, time.time, time.monotonic)
+    async with (
+        open_cache_store(conninfo) as store,
+        _flags(settings.flags_file, registry) as client,
+        open_gateway(
+            _base_url(settings.bikemap_base_url),
+            settings.bikemap_client_id,
+            None if secret is None else secret.get_secret_value(),
+            _base_url(settings.valhalla_url),
+            registry,
+            bikemap_v1_keys=_listed(settings.bikemap_v1_keys),
+            graphhopper_url=_base_url(settings.graphhopper_url),
+            graphhopper_keys=_listed(settings.graphhopper_keys),
+            choose=None if client is None else partial(FlaggedOrder, client),
+            changes=Changes(
+                shadow, report, conductor, None if client is None else FlaggedShadow(client)
+            ),
+            store=store,
+        ) as gateway,
+    ):
+        yield gateway
+
+
+@asynccontextmanager
+async def _flags(
+    path: Path | None, registry: CollectorRegistry
+) -> AsyncIterator[OpenFeatureClient | None]:
+    """Watch the file of flags while the context lasts. Raises SettingsError."""
+    if path is None:
+        yield None
+        return
+    flags = FlagFile(path, check_flags, registry)
+    domain = f"tandem {uuid4().hex}"  # one process may have several gateways
+    openfeature.set_provider_and_wait(flags, domain)
+    watch = asyncio.create_task(flags.watch(), name="flags")
+    try:
+        yield openfeature.get_client(domain)
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+def _shadow_plan(credits_per_hour: float) -> LocalRateLimit | None:
+    if credits_per_hour <= 0:
+        return None
+    burst = min(credits_per_hour, SHADOW_BURST_CREDITS)
+    return LocalRateLimit(Plan(credits_per_hour, _HOUR_S, burst), time.monotonic)
+
+
+def _provider_policy(settings: Settings) -> ProviderPolicy:
+    url = settings.bikemap_callback_url
+    return ProviderPolicy(
+        takes=lambda kind, _tenant: settings.bikemap_jobs and kind is JobKind.ROUTES,
+        callback_url=None if url is None else str(url),
+        secrets=_listed(settings.bikemap_webhook_secrets),
+    )
+
+
+def _bikemap_jobs(settings: Settings) -> AbstractAsyncContextManager[BikemapJobs | None]:
+    base_url, secret = _base_url(settings.bikemap_base_url), settings.bikemap_client_secret
+    if base_url is None or settings.bikemap_client_id is None or secret is None:
+        return nullcontext()
+    return BikemapJobs(
+        base_url, settings.bikemap_client_id, secret.get_secret_value(), time.monotonic
+    )
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _listed(secrets_given: SecretStr | None) -> tuple[str, ...]:
+    """Read secrets that are separated by commas."""
+    return () if secrets_given is None else tuple(secrets_given.get_secret_value().split(","))
+
+
+def _base_url(url: AnyHttpUrl | None) -> str | None:
+    return None if url is None else str(url).rstrip("/")
