@@ -19,6 +19,7 @@ from tandem.platform.engine.engine import ValhallaEngine
 from tandem.platform.engine.points import sample_points
 from tandem.platform.engine.tiles import prepare_engine
 from tandem.platform.http.serving import HttpServer
+from tandem.platform.secrets import live
 from tandem.resilience.deadline import Deadline
 from tandem.routing.domain.coordinate import Coordinate
 from tandem.routing.domain.request import RouteRequest
@@ -87,7 +88,7 @@ class Stage:
         async with open_gateway(
             base_url or self.sandbox_url,
             _CLIENT_ID,
-            _SECRET,
+            live(_SECRET),
             self.engine_url if fallback else None,
             self.registry,
             chance=random.Random(7).random,

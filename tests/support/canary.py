@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from tests.support.engine import RunningSandbox
 from tests.support.routing import MARKET, STATION, VirtualClock, soon
 
+from tandem.platform.secrets import live
 from tandem.resilience.gcra import LocalRateLimit, Plan
 from tandem.routing.change.canary import STAGES, Canary
 from tandem.routing.change.changes import Changes, ShadowOf
@@ -124,10 +125,10 @@ async def benched(
     async with open_gateway(
         sandbox.url,
         sandbox.client_id,
-        sandbox.client_secret,
+        live(sandbox.client_secret),
         valhalla_url,
         registry,
-        bikemap_v1_keys=(sandbox.client_secret,),
+        bikemap_v1_keys=live(sandbox.client_secret),
         changes=changes,
         utc_s=clock,
     ) as gateway:

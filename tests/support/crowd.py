@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from tests.support.engine import RunningSandbox
 from tests.support.routing import REQUEST
 
+from tandem.platform.secrets import live
 from tandem.resilience.deadline import Deadline
 from tandem.routing.service import open_gateway
 from tandem.routing.storage.cache.store import open_cache_store
@@ -27,7 +28,7 @@ async def crowd(sandbox: RunningSandbox, database: str, callers: int) -> Counter
         open_gateway(
             sandbox.url,
             sandbox.client_id,
-            sandbox.client_secret,
+            live(sandbox.client_secret),
             None,
             CollectorRegistry(),
             store=store,

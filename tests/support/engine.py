@@ -48,9 +48,15 @@ class RunningSandbox:
         self._admin("PUT", "/admin/faults", json=body)
 
     def clear(self) -> None:
-        """Take back all faults and set the counters to zero."""
+        """Take back all faults and changes of secrets, and set the counters to zero."""
+        self.set_secrets(self.client_secret, self.other_secret)
         self._admin("DELETE", "/admin/faults")
         self._admin("DELETE", "/admin/stats")
+
+    def set_secrets(self, *secrets: str) -> None:
+        """Make these the client's live secrets."""
+        path = f"/admin/clients/{self.client_id}/secrets"
+        self._admin("PUT", path, json={"secrets": secrets})
 
     def stats(self) -> dict[str, Any]:
         """Return what reached each endpoint since the test began."""

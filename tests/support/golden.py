@@ -17,6 +17,7 @@ from tests.support.paths_stand_in import KEY, paths_server
 from tests.support.routing import CLIENT_ID, CLIENT_SECRET, MARKET, STATION, VirtualClock, soon
 from tests.support.sandbox import served_sandbox
 
+from tandem.platform.secrets import live
 from tandem.routing.domain.answers import DomainAnswer, Isochrone, Routes, Snapped
 from tandem.routing.domain.coordinate import Coordinate
 from tandem.routing.domain.errors import RoutingError
@@ -143,8 +144,8 @@ async def _record(valhalla_url: str) -> None:
         details = ("bm_surface", "bm_way_type")
         server = await stack.enter_async_context(paths_server(valhalla_url, "/v1", details))
         providers: dict[str, BikemapV2 | BikemapV1 | Valhalla] = {
-            "bikemap_v2": BikemapV2(sandbox.url, CLIENT_ID, CLIENT_SECRET, VirtualClock()),
-            "bikemap_v1": BikemapV1(server.url, lambda: (KEY,)),
+            "bikemap_v2": BikemapV2(sandbox.url, CLIENT_ID, live(CLIENT_SECRET), VirtualClock()),
+            "bikemap_v1": BikemapV1(server.url, live(KEY)),
             "valhalla": Valhalla(valhalla_url),
         }
         for name, (request, _read) in CASES.items():

@@ -11,6 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from tests.support.fault_server import FaultServer, Reply, Seen, json_reply
 
+from tandem.platform.secrets import live
 from tandem.resilience.deadline import Deadline
 from tandem.routing.domain import polyline
 from tandem.routing.domain.answers import Routes
@@ -147,7 +148,7 @@ async def gateway_on(
     async with open_gateway(
         bikemap_url,
         CLIENT_ID,
-        CLIENT_SECRET,
+        live(CLIENT_SECRET),
         valhalla_url,
         registry or CollectorRegistry(),
         clock=clock,

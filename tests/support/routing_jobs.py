@@ -14,6 +14,7 @@ from tests.support.bikemap_jobs import Bikemap
 from tests.support.routing import CLIENT_ID, CLIENT_SECRET, MARKET, STATION, gateway_on
 
 from tandem.platform.config import WebhookReach
+from tandem.platform.secrets import live
 from tandem.platform.webhooks.sealing import SecretBox
 from tandem.platform.webhooks.sending import open_sender
 from tandem.platform.webhooks.signing import write_secret
@@ -142,12 +143,12 @@ async def benched(
         store = await stack.enter_async_context(open_job_store(uri))
         sender = await stack.enter_async_context(open_sender(WebhookReach.LOOPBACK, 4))
         provider = await stack.enter_async_context(
-            BikemapJobs(server.url, CLIENT_ID, CLIENT_SECRET, lambda: 0.0)
+            BikemapJobs(server.url, CLIENT_ID, live(CLIENT_SECRET), lambda: 0.0)
         )
         policy = ProviderPolicy(
             lambda kind, _tenant: remote and kind is JobKind.ROUTES,
             callback_url,
-            (PROVIDER_SECRET, SECRET),
+            live(PROVIDER_SECRET, SECRET),
         )
         worker = JobWorker(
             store,

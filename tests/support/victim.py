@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.support.engine import RunningSandbox
 from tests.support.routing import REQUEST, soon
 
+from tandem.platform.secrets import live
 from tandem.routing.domain.errors import RoutingError
 from tandem.routing.providers.bikemap_v1 import BikemapV1
 from tandem.routing.providers.bikemap_v2 import BikemapV2
@@ -45,9 +46,9 @@ async def main(primary_url: str) -> None:
     sandbox = RunningSandbox(primary_url, pid=0)
     async with (
         BikemapV2(
-            sandbox.url, sandbox.client_id, sandbox.client_secret, time.monotonic
+            sandbox.url, sandbox.client_id, live(sandbox.client_secret), time.monotonic
         ) as version_2,
-        BikemapV1(sandbox.url, lambda: (sandbox.client_secret,)) as version_1,
+        BikemapV1(sandbox.url, live(sandbox.client_secret)) as version_1,
     ):
         providers: dict[str, Provider] = {"v1": version_1, "v2": version_2}
         for provider in providers.values():

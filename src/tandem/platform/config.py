@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     graphhopper_url: AnyHttpUrl | None = None
     graphhopper_keys: SecretStr | None = None
     """Keys of GraphHopper's API, the newest first, separated by commas."""
+    secrets_file: Path | None = None
+    """File of the providers' secrets, watched; see docs/how-to/change-secrets.md."""
     flags_file: Path | None = None
     """File of feature flags, watched; see docs/how-to/change-safely.md."""
     valhalla_url: AnyHttpUrl | None = None
@@ -99,26 +101,15 @@ class Settings(BaseSettings):
         raise ValueError("the server listens on loopback only; put a TLS proxy in front of it")
 
     @model_validator(mode="after")
-    def _bikemap_is_whole(self) -> Self:
-        version_2 = (self.bikemap_client_id, self.bikemap_client_secret)
-        if any(version_2) and not all((self.bikemap_base_url, *version_2)):
-            raise ValueError(
-                "bikemap_base_url, bikemap_client_id and bikemap_client_secret go together"
-            )
-        if self.bikemap_base_url and not (all(version_2) or self.bikemap_v1_keys):
-            raise ValueError("bikemap_base_url needs a client's id and secret, or bikemap_v1_keys")
-        if bool(self.bikemap_v1_keys) and not self.bikemap_base_url:
-            raise ValueError("bikemap_v1_keys needs bikemap_base_url")
-        if bool(self.graphhopper_url) != bool(self.graphhopper_keys):
-            raise ValueError("graphhopper_url and graphhopper_keys go together")
-        return self
-
-    @model_validator(mode="after")
-    def _bikemap_can_be_believed(self) -> Self:
-        if self.bikemap_callback_url and not self.bikemap_webhook_secrets:
-            raise ValueError("bikemap_callback_url needs bikemap_webhook_secrets")
-        if self.bikemap_jobs and not self.bikemap_base_url:
-            raise ValueError("bikemap_jobs needs bikemap_base_url")
+    def _providers_have_urls(self) -> Self:
+        """Whether each also has its secrets is seen where their file is read."""
+        bikemap = ("client_id", "client_secret", "v1_keys", "callback_url", "webhook_secrets")
+        wanting = [f"bikemap_{name}" for name in bikemap] + ["bikemap_jobs"]
+        for name in wanting:
+            if getattr(self, name) and not self.bikemap_base_url:
+                raise ValueError(f"{name} needs bikemap_base_url")
+        if self.graphhopper_keys and not self.graphhopper_url:
+            raise ValueError("graphhopper_keys needs graphhopper_url")
         return self
 
     @property

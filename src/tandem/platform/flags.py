@@ -1,13 +1,10 @@
 """Feature flags from a file that is watched, behind OpenFeature's API.
 
 The file is JSON: `{"flags": {name: value}, "tenants": {tenant: {name: value}}}`. It is read and
-checked whole; where it is broken the last good one stays in force, and says so. Replace it by a
-rename, so that nobody ever sees half of it.
+checked whole.
 """
 
-import asyncio
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,13 +15,11 @@ from openfeature.provider import AbstractProvider, Metadata
 from prometheus_client import CollectorRegistry, Gauge
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from tandem.platform.errors import SettingsError
-from tandem.platform.limits import FLAGS_FILE_BYTES_MAX, FLAGS_POLL_S, FLAGS_TENANTS_MAX
+from tandem.platform.limits import FLAGS_TENANTS_MAX
+from tandem.platform.watched_file import WatchedFile
 
 type Check = Callable[[Mapping[str, JsonValue]], object]
 """Raises ValueError where flags make no sense together."""
-
-_log: Final = logging.getLogger(__name__)
 
 
 class _Document(BaseModel):
@@ -43,42 +38,17 @@ class FlagFile(AbstractProvider):
 
     def __init__(self, path: Path, check: Check, registry: CollectorRegistry) -> None:
         super().__init__()
-        self._path = path
         self._check = check
-        self._text = self._read()
-        self._document = self._parsed(self._text)
-        self._fault = Gauge(
+        broken = Gauge(
             "tandem_flags_broken",
             "1 while the file of flags is broken and the last good one is in force",
             registry=registry,
         )
+        self.file: Final = WatchedFile(path, self._parsed, broken)
 
     def get_metadata(self) -> Metadata:
         """Name this provider."""
         return Metadata("tandem flag file")
-
-    def reload(self) -> bool:
-        """Take a changed file into force; return whether that was done."""
-        try:
-            text = self._read()
-            if text == self._text:
-                self._fault.set(0)
-                return False
-            self._document = self._parsed(text)
-        except SettingsError as error:
-            self._fault.set(1)
-            _log.error("flags: %s; the last good ones stay in force", error)
-            return False
-        self._text = text
-        self._fault.set(0)
-        _log.warning("flags: %s is in force", self._path.name)
-        return True
-
-    async def watch(self) -> None:
-        """Look for changes until cancelled."""
-        while True:
-            await asyncio.sleep(FLAGS_POLL_S)
-            await asyncio.to_thread(self.reload)
 
     def resolve_boolean_details(
         self,
@@ -128,23 +98,13 @@ class FlagFile(AbstractProvider):
     def _resolved(
         self, name: str, default: Any, context: EvaluationContext | None
     ) -> FlagResolutionDetails[Any]:
-        document = self._document
+        document = self.file.current
         own = document.tenants.get(context.targeting_key or "", {}) if context else {}
         if name in own:
             return FlagResolutionDetails(own[name], reason=Reason.TARGETING_MATCH)
         if name in document.flags:
             return FlagResolutionDetails(document.flags[name], reason=Reason.STATIC)
         return FlagResolutionDetails(default, reason=Reason.DEFAULT)
-
-    def _read(self) -> bytes:
-        try:
-            with self._path.open("rb") as file:
-                text = file.read(FLAGS_FILE_BYTES_MAX + 1)
-        except OSError as error:
-            raise SettingsError(f"{self._path}: {error.strerror}") from error
-        if len(text) > FLAGS_FILE_BYTES_MAX:
-            raise SettingsError(f"{self._path} has more than {FLAGS_FILE_BYTES_MAX} bytes")
-        return text
 
     def _parsed(self, text: bytes) -> _Document:
         try:
@@ -154,7 +114,5 @@ class FlagFile(AbstractProvider):
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(step) for step in first["loc"])
-            raise SettingsError(f"{self._path}: {where}: {first['msg']}") from error
-        except (ValueError, RecursionError) as error:
-            raise SettingsError(f"{self._path}: {error}") from error
+            raise ValueError(f"{where}: {first['msg']}") from error
         return document

@@ -80,6 +80,12 @@ RATE_LEASE_S: Final = 0.25
 RATE_SLICE_SHARE: Final = 0.5
 
 # Flags: the file is small, and looked at so often.
-FLAGS_FILE_BYTES_MAX: Final = 256 * 1024
+WATCHED_FILE_BYTES_MAX: Final = 256 * 1024
+WATCHED_FILE_POLL_S: Final = 2.0
 FLAGS_TENANTS_MAX: Final = 1_000
-FLAGS_POLL_S: Final = 2.0
+# One that is live, and one that takes its place.
+SECRETS_LIVE_MAX: Final = 2
+SECRET_CHARS_MAX: Final = 1_000
+# What is shorter is no secret, and would be cut out of innocent texts.
+SECRET_HIDDEN_CHARS_MIN: Final = 8
+SECRETS_HIDDEN_MAX: Final = 1_000

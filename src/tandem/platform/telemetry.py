@@ -7,14 +7,16 @@ process has set one up.
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Final, TextIO
+from urllib.parse import quote
 
 import structlog
 from opentelemetry import trace
 from structlog.types import Processor
 
 from tandem.platform.config import LogFormat, LogLevel
+from tandem.platform.limits import SECRET_HIDDEN_CHARS_MIN, SECRETS_HIDDEN_MAX
 
 # Libraries that tell every step of their work at the level of news.
 _CHATTY: Final = (
@@ -33,6 +35,20 @@ _SECRET_TEXTS: Final = (
     (re.compile(r"(://[^:/@\s]*:)[^@/\s]+@"), rf"\1{_REDACTED}@"),
     (re.compile(r"(?i)\b(password=)('[^']*'|\S+)"), rf"\1{_REDACTED}"),
 )
+
+# The values that are known to be secret: a last net below all that keeps them from being told.
+_hidden: dict[str, None] = {}
+
+
+def hide(values: Iterable[str]) -> None:
+    """Take these values out of every log line from now on; beyond a bound the oldest are let go."""
+    for value in values:
+        if len(value) >= SECRET_HIDDEN_CHARS_MIN:
+            for form in (value, quote(value, safe="")):
+                _hidden.pop(form, None)
+                _hidden[form] = None
+    while len(_hidden) > SECRETS_HIDDEN_MAX:
+        del _hidden[next(iter(_hidden))]
 
 
 def configure_logging(
@@ -97,7 +113,9 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mappi
 
 
 def redact_text(text: str) -> str:
-    """Take out of a text whatever looks like a secret."""
+    """Take out of a text whatever is known to be a secret, or looks like one."""
+    for value in tuple(_hidden):
+        text = text.replace(value, _REDACTED)
     for pattern, replacement in _SECRET_TEXTS:
         text = pattern.sub(replacement, text)
     return text

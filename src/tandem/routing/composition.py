@@ -18,7 +18,7 @@ from uuid import uuid4
 from openfeature import api as openfeature
 from openfeature.client import OpenFeatureClient
 from prometheus_client import CollectorRegistry
-from pydantic import AnyHttpUrl, SecretStr
+from pydantic import AnyHttpUrl
 
 from tandem.platform.config import Settings
 from tandem.platform.flags import FlagFile
@@ -36,6 +36,7 @@ from tandem.routing.jobs.service import ProviderPolicy, RoutingJobs
 from tandem.routing.jobs.worker import working
 from tandem.routing.limits import SHADOW_BURST_CREDITS
 from tandem.routing.prefetch import prefetching
+from tandem.routing.provider_secrets import ProviderSecrets, open_secrets
 from tandem.routing.providers.bikemap_jobs import BikemapJobs
 from tandem.routing.service import open_gateway
 from tandem.routing.storage.cache.store import open_cache_store
@@ -55,6 +56,15 @@ class Routing:
     report: Report
 
 
+@dataclass(frozen=True, slots=True)
+class _Changing:
+    """What changes who answers, before it is known who can."""
+
+    store: CanaryStore
+    shadow: Shadow
+    report: Report
+
+
 @asynccontextmanager
 async def open_routing(
     settings: Settings, conninfo: str, box: SecretBox, registry: CollectorRegistry
@@ -64,16 +74,17 @@ async def open_routing(
     Raises SettingsError, MigrationError and DatabaseUnavailable.
     """
     async with AsyncExitStack() as stack:
+        secrets = await stack.enter_async_context(open_secrets(settings, registry))
         store = await stack.enter_async_context(open_canary_store(conninfo))
         shadow = Shadow(_shadow_plan(settings.shadow_credits_per_hour), registry, time.monotonic)
         report = Report(registry)
         gateway = await stack.enter_async_context(
-            _gateway(settings, conninfo, registry, store, shadow, report)
+            _gateway(settings, secrets, conninfo, registry, _Changing(store, shadow, report))
         )
         prefetch = prefetching(gateway, settings.prefetch_credits_per_hour, time.monotonic)
         await stack.enter_async_context(prefetch)
         job_store = await stack.enter_async_context(open_job_store(conninfo))
-        jobs = RoutingJobs(job_store, box, _utc_now, _provider_policy(settings))
+        jobs = RoutingJobs(job_store, box, _utc_now, _provider_policy(settings, secrets))
         names = [upstream.provider.name for upstream in gateway.upstreams]
         operator = Operator(store, names, time.time, has_credits=shadow.has_credits)
         yield Routing(gateway, jobs, operator, report)
@@ -88,17 +99,15 @@ async def working_off_routes(
     Raises SettingsError, MigrationError and DatabaseUnavailable.
     """
     registry, reach = CollectorRegistry(), settings.webhook_reach
+    # What jobs ask is the batch's, which has no shadow.
+    shadow, report = Shadow(None, registry, time.monotonic), Report(registry)
     async with (
+        open_secrets(settings, registry) as secrets,
         open_canary_store(conninfo) as store,
         _gateway(
-            settings,
-            conninfo,
-            registry,
-            store,
-            Shadow(None, registry, time.monotonic),  # jobs are the batch's, which has no shadow
-            Report(registry),
+            settings, secrets, conninfo, registry, _Changing(store, shadow, report)
         ) as gateway,
-        _bikemap_jobs(settings) as provider,
+        _bikemap_jobs(settings, secrets) as provider,
         working(conninfo, gateway.ask, provider, box, reach, _utc_now),
     ):
         yield
@@ -107,29 +116,30 @@ async def working_off_routes(
 @asynccontextmanager
 async def _gateway(
     settings: Settings,
+    secrets: ProviderSecrets,
     conninfo: str,
     registry: CollectorRegistry,
-    canaries: CanaryStore,
-    shadow: Shadow,
-    report: Report,
+    changing: _Changing,
 ) -> AsyncIterator[RoutingGateway]:
-    secret = settings.bikemap_client_secret
-    conductor = Conductor(canaries, time.time, time.monotonic)
+    conductor = Conductor(changing.store, time.time, time.monotonic)
     async with (
         open_cache_store(conninfo) as store,
         _flags(settings.flags_file, registry) as client,
         open_gateway(
             _base_url(settings.bikemap_base_url),
             settings.bikemap_client_id,
-            None if secret is None else secret.get_secret_value(),
+            secrets.client,
             _base_url(settings.valhalla_url),
             registry,
-            bikemap_v1_keys=_listed(settings.bikemap_v1_keys),
+            bikemap_v1_keys=secrets.v1,
             graphhopper_url=_base_url(settings.graphhopper_url),
-            graphhopper_keys=_listed(settings.graphhopper_keys),
+            graphhopper_keys=secrets.graphhopper,
             choose=None if client is None else partial(FlaggedOrder, client),
             changes=Changes(
-                shadow, report, conductor, None if client is None else FlaggedShadow(client)
+                changing.shadow,
+                changing.report,
+                conductor,
+                None if client is None else FlaggedShadow(client),
             ),
             store=store,
         ) as gateway,
@@ -148,7 +158,7 @@ async def _flags(
     flags = FlagFile(path, check_flags, registry)
     domain = f"tandem {uuid4().hex}"  # one process may have several gateways
     openfeature.set_provider_and_wait(flags, domain)
-    watch = asyncio.create_task(flags.watch(), name="flags")
+    watch = asyncio.create_task(flags.file.watch(), name="flags")
     try:
         yield openfeature.get_client(domain)
     finally:
@@ -163,31 +173,26 @@ def _shadow_plan(credits_per_hour: float) -> LocalRateLimit | None:
     return LocalRateLimit(Plan(credits_per_hour, _HOUR_S, burst), time.monotonic)
 
 
-def _provider_policy(settings: Settings) -> ProviderPolicy:
+def _provider_policy(settings: Settings, secrets: ProviderSecrets) -> ProviderPolicy:
     url = settings.bikemap_callback_url
     return ProviderPolicy(
         takes=lambda kind, _tenant: settings.bikemap_jobs and kind is JobKind.ROUTES,
         callback_url=None if url is None else str(url),
-        secrets=_listed(settings.bikemap_webhook_secrets),
+        secrets=secrets.webhooks or tuple,
     )
 
 
-def _bikemap_jobs(settings: Settings) -> AbstractAsyncContextManager[BikemapJobs | None]:
-    base_url, secret = _base_url(settings.bikemap_base_url), settings.bikemap_client_secret
-    if base_url is None or settings.bikemap_client_id is None or secret is None:
+def _bikemap_jobs(
+    settings: Settings, secrets: ProviderSecrets
+) -> AbstractAsyncContextManager[BikemapJobs | None]:
+    base_url = _base_url(settings.bikemap_base_url)
+    if base_url is None or settings.bikemap_client_id is None or secrets.client is None:
         return nullcontext()
-    return BikemapJobs(
-        base_url, settings.bikemap_client_id, secret.get_secret_value(), time.monotonic
-    )
+    return BikemapJobs(base_url, settings.bikemap_client_id, secrets.client, time.monotonic)
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _listed(secrets_given: SecretStr | None) -> tuple[str, ...]:
-    """Read secrets that are separated by commas."""
-    return () if secrets_given is None else tuple(secrets_given.get_secret_value().split(","))
 
 
 def _base_url(url: AnyHttpUrl | None) -> str | None:

@@ -53,7 +53,8 @@ HOLD_OFF_QUOTA_EXHAUSTED_S: Final = 900.0
 RATE_LIMIT_WAIT_S_MAX: Final = 60.0
 
 # Keys of one provider that are live at once while they are changed.
-KEYS_TRIED_MAX: Final = 2
+# For how long a refused credential is tried after the others.
+CREDENTIAL_REFUSED_S: Final = 30.0
 # No plan starts anew later than this; a header that says so means something else.
 RESET_S_MAX: Final = 31 * 86_400.0
 

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from prometheus_client import CollectorRegistry
 
+from tandem.platform.secrets import LiveSecrets
 from tandem.resilience.backoff import Chance
 from tandem.resilience.deadline import Clock
 from tandem.routing.cache.answers import AnswerCache
@@ -40,13 +41,13 @@ class _Options(TypedDict):
 async def open_gateway(
     bikemap_base_url: str | None,
     client_id: str | None,
-    client_secret: str | None,
+    client_secrets: LiveSecrets | None,
     valhalla_url: str | None,
     registry: CollectorRegistry,
     *,
-    bikemap_v1_keys: Sequence[str] = (),
+    bikemap_v1_keys: LiveSecrets | None = None,
     graphhopper_url: str | None = None,
-    graphhopper_keys: Sequence[str] = (),
+    graphhopper_keys: LiveSecrets | None = None,
     choose: Choose | None = None,
     changes: Changes | None = None,
     store: CacheStore | None = None,
@@ -57,9 +58,9 @@ async def open_gateway(
 ) -> AsyncIterator[RoutingGateway]:
     """Give a gateway; whoever is left out is not asked.
 
-    Bikemap's version 2, its version 1, GraphHopper, our own Valhalla, in this order. Keys are
-    given the newest first; an older one is tried where the newest is refused. `choose` gets their
-    names, and gives what orders them for each request; `changes` looks on, and has the last word.
+    Bikemap's version 2, its version 1, GraphHopper, our own Valhalla, in this order. `choose` gets
+    their names, and gives what orders them for each request; `changes` looks on, and has the last
+    word.
 
     `store` is the tier of the cache that processes share; without it there is memory alone.
     `bikemap_base_url` is without the version. Without Bikemap every answer is a degraded one, and
@@ -70,12 +71,12 @@ async def open_gateway(
     """
     primaries: list[_Adapter] = []
     others: list[_Adapter] = []
-    if bikemap_base_url and client_id and client_secret:
-        primaries.append(BikemapV2(bikemap_base_url, client_id, client_secret, clock))
+    if bikemap_base_url and client_id and client_secrets:
+        primaries.append(BikemapV2(bikemap_base_url, client_id, client_secrets, clock))
     if bikemap_base_url and bikemap_v1_keys:
-        primaries.append(BikemapV1(bikemap_base_url, lambda: bikemap_v1_keys))
+        primaries.append(BikemapV1(bikemap_base_url, bikemap_v1_keys))
     if graphhopper_url and graphhopper_keys:
-        others.append(GraphHopper(graphhopper_url, lambda: graphhopper_keys))
+        others.append(GraphHopper(graphhopper_url, graphhopper_keys))
     if valhalla_url:
         others.append(Valhalla(valhalla_url))
     metrics = RoutingMetrics(registry)
@@ -83,6 +84,8 @@ async def open_gateway(
         upstreams = []
         for adapter in (*primaries, *others):
             await stack.enter_async_context(adapter)
+            if not isinstance(adapter, Valhalla):
+                metrics.watch_credentials(adapter.name, adapter.credentials.refused_now)
             policy = Policy(is_primary=adapter in primaries)
             upstreams.append(Upstream(adapter, metrics, clock, chance, policy))
         options: _Options = {"store": store, "clock": clock, "utc_s": utc_s, "jitter": jitter}

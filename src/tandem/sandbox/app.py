@@ -77,7 +77,7 @@ async def open_sandbox(
             routes=[
                 *endpoints.routes(),
                 *old.routes(),
-                *Admin(config.admin_token, faults, traffic).routes(),
+                *Admin(config.admin_token, faults, traffic, keyring).routes(),
                 *_health(engine),
             ],
             middleware=[

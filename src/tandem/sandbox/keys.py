@@ -5,7 +5,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tandem.platform.errors import SettingsError
@@ -61,14 +61,22 @@ class Rejection(StrEnum):
     EXPIRED = "expired"
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """When a token ends, and the hash of the secret that got it."""
+
+    expires_s: float
+    secret_digest: str
+
+
 @dataclass(slots=True)
 class Account:
-    """A client with what it has used and the tokens it was given (hash to time of expiry)."""
+    """A client with what it has used and the tokens it was given, by their hashes."""
 
     client: Client
     rate: Gcra
     credits: CreditWindow
-    tokens: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, Issued] = field(default_factory=dict)
 
 
 class Keyring:
@@ -98,10 +106,11 @@ class Keyring:
                 return account
         return None
 
-    def issue_token(self, account: Account) -> str:
-        """Make a bearer token for an account; beyond its bound the oldest is forgotten."""
+    def issue_token(self, account: Account, secret: str) -> str:
+        """Make a bearer token for who has a secret; beyond a bound the oldest is forgotten."""
         token = self._new_token()
-        account.tokens[_digest(token)] = self._clock() + limits.TOKEN_LIFETIME_S
+        expires_s = self._clock() + limits.TOKEN_LIFETIME_S
+        account.tokens[_digest(token)] = Issued(expires_s, _digest(secret))
         while len(account.tokens) > limits.TOKENS_PER_CLIENT_MAX:
             del account.tokens[next(iter(account.tokens))]
         return token
@@ -110,10 +119,27 @@ class Keyring:
         """Return the account that a bearer token was issued for, or why it is not accepted."""
         digest = _digest(token)
         for account in self._accounts.values():
-            expires_s = account.tokens.get(digest)
-            if expires_s is not None:
-                return account if self._clock() < expires_s else Rejection.EXPIRED
+            issued = account.tokens.get(digest)
+            if issued is not None:
+                return account if self._clock() < issued.expires_s else Rejection.EXPIRED
         return Rejection.INVALID
+
+    def replace_secrets(self, client_id: str, secrets: tuple[str, ...]) -> bool:
+        """Give a client other secrets; whatever the revoked ones got ends with them.
+
+        Returns whether there is such a client; raises ConfigurationError for what are no secrets.
+        """
+        account = self._accounts.get(client_id)
+        if account is None:
+            return False
+        account.client = replace(account.client, secrets=secrets)
+        living = {_digest(secret) for secret in secrets}
+        account.tokens = {
+            digest: issued
+            for digest, issued in account.tokens.items()
+            if issued.secret_digest in living
+        }
+        return True
 
 
 def _open(client: Client) -> Account:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from tests.support.engine import RunningSandbox
 from tests.support.routing import REQUEST, soon
 
+from tandem.platform.secrets import live
 from tandem.routing.limits import CACHE_STALE_S
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH
 from tandem.routing.service import open_gateway
@@ -30,7 +31,7 @@ async def _fill_long_ago(sandbox: RunningSandbox, database_uri: str) -> None:
         open_gateway(
             sandbox.url,
             sandbox.client_id,
-            sandbox.client_secret,
+            live(sandbox.client_secret),
             None,
             CollectorRegistry(),
             store=store,

@@ -24,6 +24,7 @@ from tests.support.routing import (
 )
 from tests.support.sandbox import Answered, Sandbox, served_sandbox
 
+from tandem.platform.secrets import live
 from tandem.resilience.deadline import Deadline
 from tandem.routing.domain.coordinate import Coordinate
 from tandem.routing.domain.preference import Avoid, BicycleProfile, Preferences, SurfacePreference
@@ -90,7 +91,7 @@ async def test_our_requests_fit(profile: BicycleProfile) -> None:
     request = RouteRequest.through(MARKET, Coordinate(25, 60), STATION, profile=profile)
     async with (
         bikemap(always(json_reply(500, {}))) as server,
-        BikemapV2(server.url, CLIENT_ID, CLIENT_SECRET, VirtualClock()) as provider,
+        BikemapV2(server.url, CLIENT_ID, live(CLIENT_SECRET), VirtualClock()) as provider,
     ):
         with pytest.raises(Exception, match="500"):
             await best_route(provider, request, soon())
@@ -178,7 +179,7 @@ async def test_sandbox_doors_fit(
 
 async def test_adapter_reads_the_sandbox(sandbox: Sandbox) -> None:
     """The adapter gets a believable route out of the sandbox."""
-    async with BikemapV2(sandbox.url, CLIENT_ID, CLIENT_SECRET, VirtualClock()) as provider:
+    async with BikemapV2(sandbox.url, CLIENT_ID, live(CLIENT_SECRET), VirtualClock()) as provider:
         route = await best_route(provider, REQUEST, Deadline.after_ms(10_000))
     assert route.distance_m > 500
     assert any("OpenStreetMap" in line for line in route.attribution)

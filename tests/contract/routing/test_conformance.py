@@ -8,6 +8,7 @@ from tests.support.provider_conformance import ProviderConformance
 from tests.support.routing import CLIENT_ID, CLIENT_SECRET, VirtualClock
 from tests.support.sandbox import served_sandbox
 
+from tandem.platform.secrets import live
 from tandem.routing.providers.bikemap_v1 import BikemapV1
 from tandem.routing.providers.bikemap_v2 import BikemapV2
 from tandem.routing.providers.graphhopper import GraphHopper
@@ -33,7 +34,7 @@ class TestBikemapV2(ProviderConformance):
         """The adapter on a sandbox."""
         async with (
             served_sandbox(valhalla_url) as sandbox,
-            BikemapV2(sandbox.url, CLIENT_ID, CLIENT_SECRET, VirtualClock()) as opened,
+            BikemapV2(sandbox.url, CLIENT_ID, live(CLIENT_SECRET), VirtualClock()) as opened,
         ):
             yield opened
 
@@ -46,7 +47,7 @@ class TestBikemapV1(ProviderConformance):
         """The adapter on a sandbox, with the keys in the order of a rotation."""
         async with (
             served_sandbox(valhalla_url) as sandbox,
-            BikemapV1(sandbox.url, lambda: ("not-live-yet", CLIENT_SECRET)) as opened,
+            BikemapV1(sandbox.url, live("not-live-yet", CLIENT_SECRET)) as opened,
         ):
             yield opened
 
@@ -59,6 +60,6 @@ class TestGraphHopper(ProviderConformance):
         """The adapter on a stand-in of the API of paths."""
         async with (
             paths_server(valhalla_url, "", ("surface", "road_class")) as server,
-            GraphHopper(server.url, lambda: (KEY,)) as opened,
+            GraphHopper(server.url, live(KEY)) as opened,
         ):
             yield opened

@@ -14,6 +14,7 @@ from tests.support.routing import (
 )
 from tests.support.sandbox import served_sandbox
 
+from tandem.platform.secrets import live
 from tandem.routing.domain.coordinate import Coordinate
 from tandem.routing.domain.preference import BicycleProfile
 from tandem.routing.domain.request import Include, RouteRequest
@@ -37,8 +38,8 @@ async def test_equal_routes(valhalla_url: str, profile: BicycleProfile, kind: Wa
     request = replace(RouteRequest(waypoints, profile), include=wanted)
     async with (
         served_sandbox(valhalla_url) as sandbox,
-        BikemapV2(sandbox.url, CLIENT_ID, CLIENT_SECRET, VirtualClock()) as version_2,
-        BikemapV1(sandbox.url, lambda: (CLIENT_SECRET,)) as version_1,
+        BikemapV2(sandbox.url, CLIENT_ID, live(CLIENT_SECRET), VirtualClock()) as version_2,
+        BikemapV1(sandbox.url, live(CLIENT_SECRET)) as version_1,
     ):
         one = await best_route(version_1, request, soon())
         other = await best_route(version_2, request, soon())

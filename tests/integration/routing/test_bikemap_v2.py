@@ -24,6 +24,7 @@ from tests.support.routing import (
     soon,
 )
 
+from tandem.platform.secrets import live
 from tandem.routing.domain.errors import (
     AuthFailed,
     BadPayload,
@@ -53,7 +54,7 @@ _TOKEN = {"access_token": "t", "token_type": "bearer", "expires_in": 9}
 
 
 def _adapter(server: FaultServer, clock: Callable[[], float] = time.monotonic) -> BikemapV2:
-    return BikemapV2(server.url, CLIENT_ID, CLIENT_SECRET, clock)
+    return BikemapV2(server.url, CLIENT_ID, live(CLIENT_SECRET), clock)
 
 
 async def _failure(reply: Reply) -> RoutingError:

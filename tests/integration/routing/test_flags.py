@@ -61,7 +61,7 @@ async def test_a_kill_switch_and_a_tenants_own_flags(tmp_path: Path, valhalla_ur
             flags={"routing.killed": ["bikemap.route"]},
             tenants={"beta": {"routing.killed": [], "routing.order": ["bikemap"]}},
         )
-        assert flags.reload()
+        assert flags.file.reload()
         other = _other(1)
         assert (await gateway.ask(other, soon())).provider == "valhalla"
         token = CALLER.set(Caller(tenant="beta"))
@@ -82,12 +82,12 @@ async def test_a_broken_file_changes_nothing(tmp_path: Path, text: str) -> None:
     _write(path, flags={"routing.killed": ["graphhopper"]})
     flags = FlagFile(path, check_flags, registry)
     path.write_text(text)
-    assert not flags.reload()
+    assert not flags.file.reload()
     assert sample(registry, _BROKEN, {}) == 1
     killed = flags.resolve_object_details("routing.killed", [])
     assert killed.value == ["graphhopper"]
     _write(path, flags={})
-    assert flags.reload()
+    assert flags.file.reload()
     assert sample(registry, _BROKEN, {}) == 0
     with pytest.raises(SettingsError):
         FlagFile(tmp_path / "absent.json", check_flags, CollectorRegistry())

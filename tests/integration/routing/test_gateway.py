@@ -27,6 +27,7 @@ from tests.support.routing import (
     soon,
 )
 
+from tandem.platform.secrets import live
 from tandem.resilience.limiter import LimiterSettings
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m
 from tandem.routing.domain.errors import (
@@ -379,7 +380,7 @@ async def _two(
     registry, clock = CollectorRegistry(), time.monotonic
     metrics = RoutingMetrics(registry)
     async with (
-        BikemapV2(bikemap_url, CLIENT_ID, CLIENT_SECRET, clock) as bikemap_v2,
+        BikemapV2(bikemap_url, CLIENT_ID, live(CLIENT_SECRET), clock) as bikemap_v2,
         Valhalla(valhalla_url) as valhalla,
     ):
         upstreams = [

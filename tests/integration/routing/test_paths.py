@@ -7,6 +7,7 @@ import pytest
 from tests.support.fault_server import FaultServer, Reply, Seen, html_reply, json_reply
 from tests.support.routing import MARKET, REQUEST, STATION, always, between, body_of, soon
 
+from tandem.platform.secrets import live
 from tandem.routing.domain import polyline
 from tandem.routing.domain.answers import CellStatus, Isochrone, Matrix, Routes
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m
@@ -56,7 +57,7 @@ def _path(**changes: Any) -> dict[str, Any]:
 
 
 def _adapter(server: FaultServer) -> BikemapV1:
-    return BikemapV1(server.url, lambda: (_KEY,))
+    return BikemapV1(server.url, live(_KEY))
 
 
 async def _failure(reply: Reply) -> RoutingError:
@@ -271,10 +272,10 @@ async def test_keys_are_changed_without_a_failure() -> None:
         return json_reply(200, _path()) if is_live else _error(401, "Wrong credentials.")
 
     async with FaultServer(only_old) as server:
-        async with BikemapV1(server.url, lambda: (_KEY, _OLD_KEY)) as provider:
+        async with BikemapV1(server.url, live(_KEY, _OLD_KEY)) as provider:
             await provider.call(REQUEST, soon())
         assert len(server.seen) == 2
-        async with BikemapV1(server.url, lambda: (_KEY, "a", "b")) as provider:
+        async with BikemapV1(server.url, live(_KEY, "a", "b")) as provider:
             with pytest.raises(AuthFailed):
                 await provider.call(REQUEST, soon())
         assert len(server.seen) == 4
@@ -286,7 +287,7 @@ async def test_a_key_in_the_query_is_in_no_log(caplog: pytest.LogCaptureFixture)
         caplog.set_level("DEBUG", logger=library)  # whatever an earlier test has set there
     async with (
         FaultServer(lambda seen: _error(500, f"broken: {seen.path}")) as server,
-        GraphHopper(server.url, lambda: (_KEY,)) as provider,
+        GraphHopper(server.url, live(_KEY)) as provider,
     ):
         with pytest.raises(ServerError) as raised:
             await provider.call(REQUEST, soon())

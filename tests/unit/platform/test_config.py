@@ -37,7 +37,7 @@ def test_the_caller_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -
         ("TANDEM_HOST", "example.com", "TANDEM_HOST: .*loopback only"),
         ("TANDEM_LEDGER", "Main Ledger", "TANDEM_LEDGER: "),
         ("TANDEM_LOG_LEVEL", "loud", "TANDEM_LOG_LEVEL: "),
-        ("TANDEM_BIKEMAP_CLIENT_ID", "me", "bikemap_base_url, .* go together"),
+        ("TANDEM_BIKEMAP_CLIENT_ID", "me", "bikemap_client_id needs bikemap_base_url"),
         ("TANDEM_VALHALLA_URL", "ftp://x", "TANDEM_VALHALLA_URL: "),
         ("TANDEM_PROT", "1", "TANDEM_PROT is not a setting"),
     ],

@@ -57,7 +57,7 @@ def test_token_expires() -> None:
     clock = _Clock()
     keyring = _keyring(clock)
     account = _account(keyring)
-    token = keyring.issue_token(account)
+    token = keyring.issue_token(account, _OLD)
     clock.now_s += limits.TOKEN_LIFETIME_S - 1
     assert keyring.check_token(token) is account
     clock.now_s += 1
@@ -69,10 +69,26 @@ def test_tokens_are_bounded() -> None:
     """Beyond the bound the oldest token is forgotten; the newest works."""
     keyring = _keyring(_Clock())
     account = _account(keyring)
-    tokens = [keyring.issue_token(account) for _ in range(limits.TOKENS_PER_CLIENT_MAX + 1)]
+    tokens = [keyring.issue_token(account, _OLD) for _ in range(limits.TOKENS_PER_CLIENT_MAX + 1)]
     assert len(account.tokens) == limits.TOKENS_PER_CLIENT_MAX
     assert keyring.check_token(tokens[0]) is Rejection.INVALID
     assert keyring.check_token(tokens[-1]) is account
+
+
+def test_a_revoked_secret_takes_its_tokens_with_it() -> None:
+    """What the secret that stays has got works on; the revoked one opens nothing."""
+    keyring = _keyring(_Clock())
+    account = _account(keyring)
+    old, new = keyring.issue_token(account, _OLD), keyring.issue_token(account, _NEW)
+    assert keyring.replace_secrets("courier", (_NEW,))
+    assert keyring.check_token(old) is Rejection.INVALID
+    assert keyring.check_token(new) is account
+    assert keyring.log_in("courier", _OLD) is None
+    assert keyring.check_key(_NEW) is account
+    assert not keyring.replace_secrets("nobody", (_NEW,))
+    with pytest.raises(ConfigurationError):
+        keyring.replace_secrets("courier", ())
+    assert keyring.log_in("courier", _NEW) is account
 
 
 @pytest.mark.parametrize(

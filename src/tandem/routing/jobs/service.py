@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tandem.platform.secrets import LiveSecrets
 from tandem.platform.webhooks.addresses import UrlMalformed, check_url
 from tandem.platform.webhooks.sealing import SecretBox
 from tandem.platform.webhooks.signing import (
@@ -59,7 +60,7 @@ class ProviderPolicy:
 
     takes: Callable[[JobKind, str], bool] = lambda _kind, _tenant: False
     callback_url: str | None = None
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: LiveSecrets = tuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,8 @@ class RoutingJobs:
         It is believed in nothing else, so a repeated or delayed one does no harm.
         """
         try:
-            message_id = verify_webhook(self._provider.secrets, headers, body, self._now())
+            live = [secret.get_secret_value() for secret in self._provider.secrets()]
+            message_id = verify_webhook(live, headers, body, self._now())
             message = _Message.model_validate_json(body)
         except (SecretMalformed, ValidationError) as error:
             raise WebhookInvalid("the message is none of a job") from error

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
+from tandem.platform.secrets import LiveSecrets
 from tandem.resilience.deadline import Clock, Deadline
 from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.errors import InvalidRequest, RoutingError
@@ -22,6 +23,7 @@ from tandem.routing.limits import (
 )
 from tandem.routing.providers import bikemap_v2_mapping as mapping
 from tandem.routing.providers.bikemap_v2 import API_VERSION, TOKEN_PATH, compute_body, read_answer
+from tandem.routing.providers.credentials import Credentials
 from tandem.routing.providers.guard import Foreign, parse
 from tandem.routing.providers.oauth import TokenSource
 from tandem.routing.providers.status import wait_s
@@ -105,9 +107,12 @@ class BikemapJobs:
 
     name = "bikemap"
 
-    def __init__(self, base_url: str, client_id: str, client_secret: str, clock: Clock) -> None:
+    def __init__(
+        self, base_url: str, client_id: str, client_secrets: LiveSecrets, clock: Clock
+    ) -> None:
         self._exchange = Exchange(base_url)
-        self._tokens = TokenSource(self._exchange, TOKEN_PATH, client_id, client_secret, clock)
+        self.credentials: Final = Credentials(self.name, client_secrets, clock)
+        self._tokens = TokenSource(self._exchange, TOKEN_PATH, client_id, self.credentials, clock)
 
     async def __aenter__(self) -> Self:
         await self._exchange.__aenter__()

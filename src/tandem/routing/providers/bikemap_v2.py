@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
+from tandem.platform.secrets import LiveSecrets
 from tandem.resilience.deadline import Clock, Deadline
 from tandem.routing.domain.answers import DomainAnswer, Routes
 from tandem.routing.domain.caching import KEEP_NOTHING, CachePolicy
@@ -20,6 +21,7 @@ from tandem.routing.providers import bikemap_v2_mapping as mapping
 from tandem.routing.providers import bikemap_v2_surveys as surveys
 from tandem.routing.providers import bikemap_v2_words as words
 from tandem.routing.providers.asked import compared
+from tandem.routing.providers.credentials import Credentials
 from tandem.routing.providers.guard import believed
 from tandem.routing.providers.oauth import TokenSource
 from tandem.routing.providers.port import Answered
@@ -54,9 +56,12 @@ class BikemapV2:
     )
     attribution = ("© Bikemap", "© OpenStreetMap contributors")
 
-    def __init__(self, base_url: str, client_id: str, client_secret: str, clock: Clock) -> None:
+    def __init__(
+        self, base_url: str, client_id: str, client_secrets: LiveSecrets, clock: Clock
+    ) -> None:
         self._exchange = Exchange(base_url)
-        self._tokens = TokenSource(self._exchange, TOKEN_PATH, client_id, client_secret, clock)
+        self.credentials: Final = Credentials(self.name, client_secrets, clock)
+        self._tokens = TokenSource(self._exchange, TOKEN_PATH, client_id, self.credentials, clock)
 
     async def __aenter__(self) -> Self:
         await self._exchange.__aenter__()

@@ -16,6 +16,7 @@ from tandem.routing.limits import (
     TOKEN_EXPIRY_MARGIN_S,
     TOKEN_LIFETIME_S_MAX,
 )
+from tandem.routing.providers.credentials import Credentials
 from tandem.routing.providers.guard import Foreign, parse
 from tandem.routing.providers.status import error_of_status
 
@@ -40,13 +41,12 @@ class TokenSource:
     """Gives a token that is accepted as far as we know; one caller at a time fetches a new one."""
 
     def __init__(
-        self, exchange: Exchange, path: str, client_id: str, client_secret: str, clock: Clock
+        self, exchange: Exchange, path: str, client_id: str, credentials: Credentials, clock: Clock
     ) -> None:
         self._exchange = exchange
         self._path = path
-        # The standard wants both form-encoded before they are joined.
-        pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
-        self._authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+        self._client_id = client_id
+        self._credentials = credentials
         self._clock = clock
         self._lock = asyncio.Lock()
         self._token: str | None = None
@@ -66,17 +66,35 @@ class TokenSource:
             return kept
 
     async def _fetch(self, deadline: Deadline) -> str:
+        """Fetch a token with the newest secret that is accepted."""
         self._token = None
+        refused: AuthFailed | None = None
+        for secret in self._credentials.ordered():
+            try:
+                said = await self._exchanged(secret, deadline)
+            except AuthFailed as error:
+                self._credentials.refused(secret)
+                refused = error
+                continue
+            self._credentials.accepted(secret)
+            return self._kept(said)
+        raise refused or AuthFailed("there is no client secret")
+
+    async def _exchanged(self, secret: str, deadline: Deadline) -> _Token:
+        # The standard wants both form-encoded before they are joined.
+        pair = f"{quote_plus(self._client_id)}:{quote_plus(secret)}"
         answer = await self._exchange.post(
             self._path,
             b"grant_type=client_credentials",
             media_type="application/x-www-form-urlencoded",
-            headers={"Authorization": self._authorization},
+            headers={"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()},
             deadline=deadline.sooner_ms(TOKEN_EXCHANGE_TIMEOUT_MS),
         )
         if answer.status != 200:  # noqa: PLR2004 - the HTTP status OK
             raise _error(answer)
-        said = parse(answer, _Token)
+        return parse(answer, _Token)
+
+    def _kept(self, said: _Token) -> str:
         lifetime_s = min(said.expires_in, TOKEN_LIFETIME_S_MAX)
         # A token of a very short life must not be fetched anew for each call.
         margin_s = min(TOKEN_EXPIRY_MARGIN_S, lifetime_s / 2)

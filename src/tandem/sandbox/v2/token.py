@@ -42,7 +42,7 @@ class TokenEndpoint:
         if account is None:
             return _error("invalid_client", "unknown client or wrong secret", 401, _CHALLENGE)
         token = {
-            "access_token": self._keyring.issue_token(account),
+            "access_token": self._keyring.issue_token(account, secret),
             "token_type": "Bearer",
             "expires_in": limits.TOKEN_LIFETIME_S,
         }

@@ -1,11 +1,12 @@
 """The adapter: which requests answer which question, and with which key."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import quote
 
+from tandem.platform.secrets import LiveSecrets
 from tandem.resilience.deadline import Deadline
 from tandem.routing.domain.answers import DomainAnswer, Isochrone, Snapped
 from tandem.routing.domain.caching import KEEP_NOTHING, CachePolicy
@@ -23,16 +24,14 @@ from tandem.routing.domain.request import (
 from tandem.routing.domain.usage import UNKNOWN_USAGE, Usage
 from tandem.routing.domain.waypoint import SnappedWaypoint
 from tandem.routing.exchange import Answer, Exchange
-from tandem.routing.limits import KEYS_TRIED_MAX, WAYPOINTS_MIN
+from tandem.routing.limits import WAYPOINTS_MIN
 from tandem.routing.providers.asked import compared
+from tandem.routing.providers.credentials import Credentials
 from tandem.routing.providers.guard import believed
 from tandem.routing.providers.paths import questions, replies
 from tandem.routing.providers.paths.words import Dialect
 from tandem.routing.providers.port import Answered
 from tandem.routing.providers.usage import counted_usage
-
-type Keys = Callable[[], Sequence[str]]
-"""Gives the keys that are live, the newest first."""
 
 _UNAUTHORIZED = 401
 _VIAS_PER_CREDIT = 10
@@ -46,9 +45,9 @@ class PathsProvider:
 
     dialect: ClassVar[Dialect]
 
-    def __init__(self, base_url: str, keys: Keys) -> None:
+    def __init__(self, base_url: str, keys: LiveSecrets) -> None:
         self._exchange = Exchange(base_url)
-        self._keys = keys
+        self.credentials: Final = Credentials(self.dialect.name, keys)
 
     @property
     def name(self) -> str:
@@ -161,12 +160,12 @@ class PathsProvider:
         query: str = "",
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Send with the newest key; where that is not accepted, with the one before it, once."""
+        """Send with the newest key; where that is not accepted, with the other one, once."""
         content = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         target = self.dialect.prefix + path
         answer: Answer | None = None
-        for key in self._keys()[:KEYS_TRIED_MAX]:
+        for key in self.credentials.ordered():
             parts, ours = [query] if query else [], dict(headers)
             if self.dialect.key_header is None:
                 parts.append(f"key={quote(key, safe='')}")
@@ -178,7 +177,9 @@ class PathsProvider:
             )
             told.append(counted_usage(answer.headers))
             if answer.status != _UNAUTHORIZED:
+                self.credentials.accepted(key)
                 break
+            self.credentials.refused(key)
         if answer is None:
             raise AuthFailed("there is no key")
         return answer
