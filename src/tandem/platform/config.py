@@ -17,6 +17,8 @@ PREFIX: Final = "TANDEM_"
 _READ_ELSEWHERE: Final = frozenset({"TANDEM_URL", "TANDEM_KEY", "TANDEM_EXTRACT"})
 _PREFIXES_READ_ELSEWHERE: Final = ("TANDEM_TEST_", "TANDEM_SANDBOX_")
 
+type _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
 
 class LogLevel(StrEnum):
     """The least important line that is written."""
@@ -78,6 +80,16 @@ class Settings(BaseSettings):
     """Keys of GraphHopper's API, the newest first, separated by commas."""
     secrets_file: Path | None = None
     """File of the providers' secrets, watched; see docs/how-to/change-secrets.md."""
+    bikemap_credits_per_day: _Amount | None = None
+    """Our plan with Bikemap, both versions together: credits in any 24 hours."""
+    bikemap_credits_at_once: _Amount | None = None
+    """How many of a day's credits may come at once; a 25th by default."""
+    bikemap_requests_per_second: _Amount | None = None
+    graphhopper_credits_per_day: _Amount | None = None
+    graphhopper_credits_at_once: _Amount | None = None
+    graphhopper_requests_per_second: _Amount | None = None
+    plan_processes: Annotated[int, Field(ge=1, le=1_000)] = 2
+    """How many servers and workers share the plans."""
     flags_file: Path | None = None
     """File of feature flags, watched; see docs/how-to/change-safely.md."""
     valhalla_url: AnyHttpUrl | None = None
@@ -110,6 +122,19 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name} needs bikemap_base_url")
         if self.graphhopper_keys and not self.graphhopper_url:
             raise ValueError("graphhopper_keys needs graphhopper_url")
+        return self
+
+    @model_validator(mode="after")
+    def _plans_make_sense(self) -> Self:
+        plans = {
+            "bikemap": (self.bikemap_credits_per_day, self.bikemap_credits_at_once),
+            "graphhopper": (self.graphhopper_credits_per_day, self.graphhopper_credits_at_once),
+        }
+        for name, (per_day, at_once) in plans.items():
+            if at_once is not None and (per_day is None or at_once >= per_day):
+                raise ValueError(
+                    f"{name}_credits_at_once is a part of {name}_credits_per_day, and not all of it"
+                )
         return self
 
     @property

@@ -17,7 +17,7 @@ class Place(IntEnum):
 
     Credits are reserved once for all attempts. What stands below `RETRY` is asked for every
     attempt. The throttle and the breaker stand outside the limit, so that what they reject takes no
-    slot; the attempt's time begins when it has one.
+    slot, nor one of the requests that a plan allows; the attempt's time begins when it has both.
     """
 
     DEADLINE = 1
@@ -29,7 +29,8 @@ class Place(IntEnum):
     THROTTLE = 7
     BREAKER = 8
     CONCURRENCY = 9
-    ATTEMPT_TIMEOUT = 10
+    PACE = 10
+    ATTEMPT_TIMEOUT = 11
 
 
 class Layer(Protocol):

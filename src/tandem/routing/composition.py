@@ -21,7 +21,9 @@ from prometheus_client import CollectorRegistry
 from pydantic import AnyHttpUrl
 
 from tandem.platform.config import Settings
+from tandem.platform.errors import SettingsError
 from tandem.platform.flags import FlagFile
+from tandem.platform.rate_limit import open_rate_limits
 from tandem.platform.webhooks.sealing import SecretBox
 from tandem.resilience.gcra import LocalRateLimit, Plan
 from tandem.routing.change.changes import Changes
@@ -38,6 +40,7 @@ from tandem.routing.limits import SHADOW_BURST_CREDITS
 from tandem.routing.prefetch import prefetching
 from tandem.routing.provider_secrets import ProviderSecrets, open_secrets
 from tandem.routing.providers.bikemap_jobs import BikemapJobs
+from tandem.routing.quota import ProviderPlan, Quota
 from tandem.routing.service import open_gateway
 from tandem.routing.storage.cache.store import open_cache_store
 from tandem.routing.storage.change.store import CanaryStore, open_canary_store
@@ -125,6 +128,7 @@ async def _gateway(
     async with (
         open_cache_store(conninfo) as store,
         _flags(settings.flags_file, registry) as client,
+        _quotas(settings, conninfo) as quotas,
         open_gateway(
             _base_url(settings.bikemap_base_url),
             settings.bikemap_client_id,
@@ -134,6 +138,7 @@ async def _gateway(
             bikemap_v1_keys=secrets.v1,
             graphhopper_url=_base_url(settings.graphhopper_url),
             graphhopper_keys=secrets.graphhopper,
+            quotas=quotas,
             choose=None if client is None else partial(FlaggedOrder, client),
             changes=Changes(
                 changing.shadow,
@@ -145,6 +150,40 @@ async def _gateway(
         ) as gateway,
     ):
         yield gateway
+
+
+@asynccontextmanager
+async def _quotas(settings: Settings, conninfo: str) -> AsyncIterator[dict[str, Quota]]:
+    """Give what providers let us use, which all processes of a database share.
+
+    Raises SettingsError, MigrationError and DatabaseUnavailable.
+    """
+    bikemap, graphhopper = _plans(settings)
+    if bikemap == graphhopper == ProviderPlan():
+        yield {}
+        return
+    async with open_rate_limits(conninfo, settings.plan_processes) as limited:
+        try:
+            account = Quota.of("bikemap", bikemap, limited)
+            other = Quota.of("graphhopper", graphhopper, limited)
+        except ValueError as error:
+            raise SettingsError(f"the plan of a provider: {error}") from error
+        # Both versions of Bikemap are one account.
+        yield {"bikemap": account, "bikemap_v1": account, "graphhopper": other}
+
+
+def _plans(settings: Settings) -> tuple[ProviderPlan, ProviderPlan]:
+    bikemap = ProviderPlan(
+        settings.bikemap_credits_per_day,
+        settings.bikemap_requests_per_second,
+        settings.bikemap_credits_at_once,
+    )
+    graphhopper = ProviderPlan(
+        settings.graphhopper_credits_per_day,
+        settings.graphhopper_requests_per_second,
+        settings.graphhopper_credits_at_once,
+    )
+    return bikemap, graphhopper
 
 
 @asynccontextmanager

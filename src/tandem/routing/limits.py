@@ -57,6 +57,11 @@ RATE_LIMIT_WAIT_S_MAX: Final = 60.0
 CREDENTIAL_REFUSED_S: Final = 30.0
 # No plan starts anew later than this; a header that says so means something else.
 RESET_S_MAX: Final = 31 * 86_400.0
+# A provider's plan: the share of its credits that may come at once, unless it is set; the share of
+# its requests that are made, since clocks differ; and how many seconds' worth of them come at once.
+PLAN_CREDITS_AT_ONCE_SHARE: Final = 0.04
+PLAN_REQUESTS_SHARE: Final = 0.99
+PLAN_REQUESTS_AT_ONCE_S: Final = 0.5
 
 # Caches. Entries are kept for the stale time and count as fresh for the fresh time.
 CACHE_ENTRIES_MAX: Final = 2_048

@@ -24,6 +24,22 @@ def _counter(
     return Counter(name, text, labels, registry=registry)
 
 
+def _credits(registry: CollectorRegistry) -> tuple[Counter, Gauge]:
+    spent = Counter(
+        "tandem_routing_credits",
+        "Credits that calls to a provider cost: what it said, else our estimate",
+        ("provider",),
+        registry=registry,
+    )
+    left = Gauge(
+        "tandem_routing_credits_left",
+        "Credits that a provider's last answer said are left",
+        ("provider",),
+        registry=registry,
+    )
+    return spent, left
+
+
 class RoutingMetrics:
     """The gateway's series. Providers, outcomes and codes are closed sets, so labels are few."""
 
@@ -47,7 +63,7 @@ class RoutingMetrics:
         self.rejections = _counter(
             registry,
             "tandem_routing_local_rejections",
-            "Calls that were not made: breaker, concurrency limit, hold-off or negative cache",
+            "Calls that were not made: plan, breaker, throttle, limit, hold-off or negative cache",
             ("provider", "reason"),
         )
         self.results = _counter(
@@ -68,6 +84,7 @@ class RoutingMetrics:
         self.hedges = _counter(
             registry, "tandem_routing_hedges", "Second attempts beside a slow first one"
         )
+        self.credits, self.credits_left = _credits(registry)
         self._in_flight_limit = _gauge(
             registry, "tandem_routing_in_flight_limit", "How many calls may be in flight"
         )

@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from typing import TypedDict
+from types import MappingProxyType
+from typing import Final, TypedDict
 
 from prometheus_client import CollectorRegistry
 
@@ -22,12 +23,15 @@ from tandem.routing.providers.bikemap_v1 import BikemapV1
 from tandem.routing.providers.bikemap_v2 import BikemapV2
 from tandem.routing.providers.graphhopper import GraphHopper
 from tandem.routing.providers.valhalla import Valhalla
+from tandem.routing.quota import NO_QUOTA, Quota
 from tandem.routing.storage.cache.store import CacheStore
 from tandem.routing.upstream import Policy, Upstream
 
 type _Adapter = BikemapV2 | BikemapV1 | GraphHopper | Valhalla
 type Choose = Callable[[Sequence[str]], Order]
 """Makes the order of providers from the names of all of them."""
+
+_NO_QUOTAS: Final[Mapping[str, Quota]] = MappingProxyType({})
 
 
 class _Options(TypedDict):
@@ -48,6 +52,7 @@ async def open_gateway(
     bikemap_v1_keys: LiveSecrets | None = None,
     graphhopper_url: str | None = None,
     graphhopper_keys: LiveSecrets | None = None,
+    quotas: Mapping[str, Quota] = _NO_QUOTAS,
     choose: Choose | None = None,
     changes: Changes | None = None,
     store: CacheStore | None = None,
@@ -60,7 +65,7 @@ async def open_gateway(
 
     Bikemap's version 2, its version 1, GraphHopper, our own Valhalla, in this order. `choose` gets
     their names, and gives what orders them for each request; `changes` looks on, and has the last
-    word.
+    word. `quotas` are what providers let us use, by their names.
 
     `store` is the tier of the cache that processes share; without it there is memory alone.
     `bikemap_base_url` is without the version. Without Bikemap every answer is a degraded one, and
@@ -86,7 +91,8 @@ async def open_gateway(
             await stack.enter_async_context(adapter)
             if not isinstance(adapter, Valhalla):
                 metrics.watch_credentials(adapter.name, adapter.credentials.refused_now)
-            policy = Policy(is_primary=adapter in primaries)
+            quota = quotas.get(adapter.name, NO_QUOTA)
+            policy = Policy(is_primary=adapter in primaries, quota=quota)
             upstreams.append(Upstream(adapter, metrics, clock, chance, policy))
         options: _Options = {"store": store, "clock": clock, "utc_s": utc_s, "jitter": jitter}
         gateway = gateway_over(

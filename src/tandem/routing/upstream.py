@@ -1,8 +1,8 @@
 """One provider with all that keeps its failures from becoming ours.
 
 The layers, outer to inner: credits, retry with budget, hedge, hold-off, adaptive throttle, breaker,
-concurrency limit, count of attempts, attempt timeout, provider. The error taxonomy's traits drive
-every one of them.
+concurrency limit, pace, count of attempts, attempt timeout, provider. The error taxonomy's traits
+drive every one of them.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from tandem.resilience.breaker import BreakerSettings, BreakerState, CircuitBrea
 from tandem.resilience.budget import RetryBudget
 from tandem.resilience.deadline import Clock, Deadline
 from tandem.resilience.errors import AttemptTimedOut, Rejected
-from tandem.resilience.gcra import RateLimit
 from tandem.resilience.hedge import HedgeDelay
 from tandem.resilience.hold_off import HoldOff
 from tandem.resilience.layers import (
@@ -27,6 +26,7 @@ from tandem.resilience.layers import (
     Hedged,
     HeldOff,
     Observed,
+    Paced,
     Reserved,
     Retry,
     Sized,
@@ -34,7 +34,7 @@ from tandem.resilience.layers import (
 )
 from tandem.resilience.limiter import GradientLimiter, LimiterSettings
 from tandem.resilience.outcome import Outcome
-from tandem.resilience.pipeline import Pipeline
+from tandem.resilience.pipeline import Layer, Pipeline
 from tandem.resilience.throttle import AdaptiveThrottle
 from tandem.routing import limits
 from tandem.routing.cache.aging import AgingStore
@@ -53,6 +53,7 @@ from tandem.routing.domain.request import Request
 from tandem.routing.domain.usage import Usage
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.port import Answered, Provider
+from tandem.routing.quota import NO_QUOTA, Quota
 
 type OnAttempt = Callable[[str, BaseException | None, float], None]
 
@@ -76,7 +77,7 @@ class Policy:
     `is_primary`: its answers are what callers want; any other's are labelled as degraded.
     `covers_more`: it may know a way where those before it in the chain say that there is none.
     `hedges`: a slow call may be made twice; never of a provider whose calls cost something.
-    `credits`: the plan that its calls draw on, by the provider's name.
+    `quota`: the account that its calls draw on.
     """
 
     is_primary: bool = False
@@ -85,7 +86,7 @@ class Policy:
     breaker: BreakerSettings = _SETTINGS
     covers_more: bool = False
     hedges: bool = False
-    credits: RateLimit | None = None
+    quota: Quota = NO_QUOTA
 
 
 class Upstream:
@@ -141,6 +142,10 @@ class Upstream:
             clock,
             on_hedge=metrics.hedges.labels(*labels).inc,
         )
+        quota = self._policy.quota
+        paced: tuple[Layer, ...] = ()
+        if quota.requests is not None:
+            paced = (Paced(quota.requests, quota.requests_key),)
         return Pipeline(
             (
                 retry,
@@ -149,6 +154,7 @@ class Upstream:
                 Throttled(AdaptiveThrottle(self._chance), _judge, clock),
                 Guarded(self._breakers[operation], _judge, clock),
                 Sized(self._limiters[operation], _judge_load, clock),
+                *paced,
                 Observed(partial(self._observe, operation), clock),
                 AttemptTimeout(self._policy.attempt_timeout_ms),
             )
@@ -194,11 +200,28 @@ class Upstream:
         async def attempts(until: Deadline) -> Answered:
             return await pipeline.run(lambda nearer: self.provider.call(request, nearer), until)
 
-        if self._policy.credits is None:
+        quota = self._policy.quota
+        if quota.credits is None:
             return await attempts(deadline)
         cost = partial(self.provider.credits, request)
-        reserved = Reserved(self._policy.credits, self.provider.name, cost, _spent)
+        reserved = Reserved(
+            quota.credits, quota.credits_key, cost, self._spent, self._account_credits
+        )
         return await reserved.run(attempts, deadline)
+
+    def _spent(self, end: object) -> float | None:
+        """Read from an answer or an error what the call cost, if the provider said so."""
+        if isinstance(end, Unsupported):
+            return 0.0  # it was not even asked
+        usage = getattr(end, "usage", None)
+        if not isinstance(usage, Usage):
+            return None
+        if usage.credits_left is not None:
+            self._metrics.credits_left.labels(self.provider.name).set(usage.credits_left)
+        return usage.credits_spent
+
+    def _account_credits(self, cost: float) -> None:
+        self._metrics.credits.labels(self.provider.name).inc(max(cost, 0.0))
 
     def _raise_known(self, key: RequestKey) -> None:
         known = self._negative.get(key, self._clock())
@@ -261,12 +284,6 @@ def _judge(error: Exception) -> Outcome:
 def _judge_load(error: Exception) -> Outcome:
     """As `_judge`, but that too many requests are a failure: of ours, to send fewer at a time."""
     return Outcome.FAILURE if isinstance(error, RateLimited) else _judge(error)
-
-
-def _spent(end: object) -> float | None:
-    """Read from an answer or an error what the call cost, if the provider said so."""
-    usage = getattr(end, "usage", None)
-    return usage.credits_spent if isinstance(usage, Usage) else None
 
 
 def _hold_off_wish_s(error: Exception) -> float | None:

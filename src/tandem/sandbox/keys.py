@@ -145,7 +145,7 @@ class Keyring:
 def _open(client: Client) -> Account:
     plan = client.plan
     rate = Gcra(plan.burst, plan.burst_window_s)
-    return Account(client, rate, CreditWindow(plan.credits, limits.CREDIT_WINDOW_S))
+    return Account(client, rate, CreditWindow(plan.credits, plan.credit_window_s))
 
 
 def _digest(text: str) -> str:

@@ -3,15 +3,21 @@
 import math
 from dataclasses import dataclass
 
+from tandem.sandbox.limits import CREDIT_WINDOW_S
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a client has paid for: requests in a window of seconds, and credits a day."""
+    """What a client has paid for: requests in a window of seconds, and credits a day.
+
+    Tests have no day, and set another `credit_window_s`.
+    """
 
     name: str
     burst: int
     burst_window_s: int
     credits: int
+    credit_window_s: int = CREDIT_WINDOW_S
 
 
 PLANS = {

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _REQUEST_ID_HEADER: Final = "Bikemap-Request-Id"
 # Counted where a request got no status line at all.
 _NO_ANSWER: Final = "none"
+# How the versions say what an answer cost.
+_CREDITS_HEADERS: Final = ("bikemap-credits", "x-ratelimit-credits")
 _OTHER: Final = "other"
 
 
@@ -18,12 +20,14 @@ _OTHER: Final = "other"
 class EndpointTraffic:
     """The requests to one endpoint; `faults` counts those that were made to go wrong, by kind.
 
-    `by_client` counts by whose key or token they came with, whatever was answered.
+    `by_client` counts by whose key or token they came with, whatever was answered; `credits` is
+    what the answers said that they cost.
     """
 
     attempts: int = 0
     in_flight: int = 0
     in_flight_peak: int = 0
+    credits: float = 0.0
     by_status: Counter[str] = field(default_factory=Counter)
     by_client: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
@@ -34,6 +38,7 @@ class EndpointTraffic:
             "attempts": self.attempts,
             "in_flight": self.in_flight,
             "in_flight_peak": self.in_flight_peak,
+            "credits": self.credits,
             "by_status": dict(sorted(self.by_status.items())),
             "by_client": dict(sorted(self.by_client.items())),
             "faults": dict(sorted(self.faults.items())),
@@ -88,13 +93,15 @@ class WatchTraffic:
             return
         request_id = self.new_id()
         scope.setdefault("state", {})["request_id"] = request_id
-        status = _NO_ANSWER
+        status, cost = _NO_ANSWER, 0.0
 
         async def watch(message: Message) -> None:
-            nonlocal status
+            nonlocal status, cost
             if message["type"] == "http.response.start":
                 status = str(message["status"])
-                MutableHeaders(scope=message)[_REQUEST_ID_HEADER] = request_id
+                headers = MutableHeaders(scope=message)
+                headers[_REQUEST_ID_HEADER] = request_id
+                cost = sum(float(headers.get(name, 0)) for name in _CREDITS_HEADERS)
             await send(message)
 
         path = scope["path"]
@@ -102,7 +109,7 @@ class WatchTraffic:
         try:
             await self.app(scope, receive, watch)
         finally:
-            self._end(path, status)
+            self._end(path, status, cost)
 
     def _begin(self, path: str, client: str) -> None:
         traffic = self.traffic.of(path)
@@ -111,8 +118,9 @@ class WatchTraffic:
         traffic.in_flight += 1
         traffic.in_flight_peak = max(traffic.in_flight_peak, traffic.in_flight)
 
-    def _end(self, path: str, status: str) -> None:
+    def _end(self, path: str, status: str, cost: float) -> None:
         # Looked up again: the counters may have been replaced meanwhile.
         traffic = self.traffic.of(path)
         traffic.in_flight -= 1
         traffic.by_status[status] += 1
+        traffic.credits += cost

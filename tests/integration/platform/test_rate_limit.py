@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
 
 import pytest
+from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from tests.support.hammer import PROCESSES
 from tests.support.routing import VirtualClock
@@ -238,6 +239,19 @@ async def test_without_the_database_each_keeps_to_its_part(database_uri: str) ->
     await limit.settle(reservation, 0.0)
     assert await _take_all(limit) == 1
     await limit.close()
+
+
+async def test_what_was_spent_alone_is_owed(database_uri: str, pool: Pool) -> None:
+    """When the database is back, what has not flowed in since is taken from the next slice."""
+    clock = VirtualClock(0.0)
+    plan = Plan(credits=10, per_s=1.0, burst=40)
+    limit = LeasedRateLimit(pool, plan, clock, processes=2, lease_s=1.0, now_s=clock)
+    async with await AsyncConnection.connect(database_uri) as other:
+        await other.execute("LOCK TABLE rate_limit.bucket")
+        assert await _take_all(limit) == 20
+    clock.advance(2.0)
+    # Ten have flowed into its part since; the other ten are owed of the thirty that are lent.
+    assert await _take_all(limit) == 20
 
 
 async def test_a_plan_that_flows_in_during_a_lease_cannot_be_leased(pool: Pool) -> None:

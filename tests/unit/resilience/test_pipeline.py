@@ -24,6 +24,7 @@ from tandem.resilience.layers import (
     Hedged,
     HeldOff,
     Observed,
+    Paced,
     Reserved,
     Retry,
     Sized,
@@ -47,6 +48,7 @@ _ORDER = (
     "Throttled",
     "Guarded",
     "Sized",
+    "Paced",
     "AttemptTimeout",
 )
 
@@ -63,6 +65,7 @@ def _layers(clock: VirtualClock) -> tuple[Layer, ...]:
         Throttled(AdaptiveThrottle(chance), _judge, clock),
         Guarded(CircuitBreaker(BreakerSettings(10.0, 10, 0.5), chance), _judge, clock),
         Sized(GradientLimiter(), _judge, clock),
+        Paced(LocalRateLimit(Plan(1e9, 1.0, 1e9), clock), "requests"),
         AttemptTimeout(60_000),
     )
 
@@ -95,7 +98,7 @@ def test_observers_stand_anywhere() -> None:
     watched: list[Layer] = [watch]
     for layer in layers:
         watched += [layer, watch]
-    assert len(Pipeline(tuple(watched)).names()) == 21
+    assert len(Pipeline(tuple(watched)).names()) == 23
 
 
 async def test_a_call_goes_through_all_layers() -> None:

@@ -2,7 +2,7 @@
 
 from tandem.resilience.layers.judged import Guarded, HeldOff, Judge, Throttled
 from tandem.resilience.layers.limited import Limited, Sized
-from tandem.resilience.layers.reserved import Reserved
+from tandem.resilience.layers.reserved import Paced, Reserved
 from tandem.resilience.layers.retry import NO_RETRY, Advice, Retry
 from tandem.resilience.layers.shared import Coalesced, Hedged
 from tandem.resilience.layers.timing import AttemptTimeout, Bounded, Observed
@@ -19,6 +19,7 @@ __all__ = [
     "Judge",
     "Limited",
     "Observed",
+    "Paced",
     "Reserved",
     "Retry",
     "Sized",

@@ -1,5 +1,6 @@
-"""Credits: taken by estimate before a call, and put right after it."""
+"""Plans: credits are taken by estimate before a call and put right after it; attempts are paced."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,7 +16,8 @@ class Reserved:
     """Makes no call whose credits are not free; `spent` reads from an end what it really cost.
 
     Where that is None, or the call was cancelled and nobody knows, the estimate stands; a call
-    that was rejected further in cost nothing.
+    that was rejected further in cost nothing. `on_spent` is told what a call cost by
+    our account.
     """
 
     place: ClassVar[Place] = Place.QUOTA
@@ -23,6 +25,7 @@ class Reserved:
     key: str
     cost: Callable[[], float]
     spent: Callable[[object], float | None] = lambda _end: None
+    on_spent: Callable[[float], None] = lambda _credits: None
 
     async def run[T](self, call: Call[T], deadline: Deadline) -> T:
         """Make the call if its credits are free."""
@@ -34,6 +37,9 @@ class Reserved:
         except Rejected:
             await self._settle(reservation, 0.0)
             raise
+        except asyncio.CancelledError:
+            self.on_spent(reservation.credits)
+            raise
         except Exception as error:
             await self._settle(reservation, self.spent(error))
             raise
@@ -41,5 +47,28 @@ class Reserved:
         return result
 
     async def _settle(self, reservation: Reservation, cost_actual: float | None) -> None:
-        if cost_actual is not None and cost_actual != reservation.credits:
+        if cost_actual is None:
+            cost_actual = reservation.credits
+        self.on_spent(cost_actual)
+        if cost_actual != reservation.credits:
             await self.limit.settle(reservation, cost_actual)
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Makes no attempt that comes sooner than a plan of requests allows.
+
+    Innermost but for the attempt's own time: what is allowed is sent at once, and nothing that
+    rejects stands between.
+    """
+
+    place: ClassVar[Place] = Place.PACE
+    limit: RateLimit
+    key: str
+
+    async def run[T](self, call: Call[T], deadline: Deadline) -> T:
+        """Make the attempt if the plan has a request free."""
+        taken = await self.limit.reserve(self.key, 1.0)
+        if isinstance(taken, Denied):
+            raise Rejected(RejectReason.RATE_LIMIT, taken.retry_after_s)
+        return await call(deadline)

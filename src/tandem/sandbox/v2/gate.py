@@ -118,7 +118,7 @@ class Gate:
         plan, window = admitted.account.client.plan, admitted.account.credits
         response.headers["RateLimit-Policy"] = (
             f'"burst";q={plan.burst};w={plan.burst_window_s}, '
-            f'"credits";q={plan.credits};w={limits.CREDIT_WINDOW_S}'
+            f'"credits";q={plan.credits};w={plan.credit_window_s}'
         )
         left, reset_s = window.remaining(now_s), math.ceil(window.reset_s(now_s))
         response.headers.setdefault("RateLimit", f'"credits";r={left};t={reset_s}')

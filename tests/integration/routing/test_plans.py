@@ -1,0 +1,180 @@
+"""Providers' plans are kept by all processes together, and used (G10)."""
+
+import asyncio
+import json
+import sys
+import time
+from asyncio.subprocess import PIPE
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+from prometheus_client import CollectorRegistry
+from tests.support.engine import RunningSandbox
+from tests.support.offering import PROCESSES, Account, Offer
+from tests.support.routing import MARKET, STATION, sample, soon
+from tests.support.sandbox import Sandbox, served_sandbox
+
+from tandem.platform.config import load_settings
+from tandem.platform.errors import SettingsError
+from tandem.platform.rate_limit import migrate_rate_limit
+from tandem.platform.webhooks.sealing import KEY_BYTES, SecretBox
+from tandem.routing.composition import open_routing
+from tandem.routing.domain.coordinate import Coordinate
+from tandem.routing.domain.request import RouteRequest
+from tandem.routing.gateway import RoutingGateway
+from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH
+from tandem.sandbox.metering import Plan
+
+pytestmark = pytest.mark.anyio
+
+_RATE: Final = 10  # a second, of credits or requests
+_OFFERED: Final = 3  # times the plan
+_WINDOW_S: Final = 20
+_CALLS_PER_S: Final = _OFFERED * _RATE / PROCESSES
+_CREDITS: Final = _RATE * _WINDOW_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How long, which share of the plan may come at once, and what is wanted of the outcome."""
+
+    seconds: float
+    at_once: float
+    used_min: float
+    astray_max: float
+
+
+# In the suite other work may stop everything: what flowed in meanwhile is lost, calls may be as
+# late as an attempt may take, and what one cost that was given up is estimated. Of a day that is
+# nothing, of this window it is much.
+_RUNS: Final = [
+    _Run(1.2 * _WINDOW_S, at_once=0.08, used_min=0.75, astray_max=0.1),
+    pytest.param(_Run(600, at_once=0.04, used_min=0.95, astray_max=0.01), marks=pytest.mark.drill),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What four processes made of a plan, and what the provider says of them."""
+
+    accounts: list[Account]
+    by_status: dict[str, int]
+    credits: float
+
+
+async def _offered(
+    sandbox: Sandbox,
+    database_uri: str,
+    seconds: float,
+    offer: Offer,
+) -> _Outcome:
+    """Let four processes be offered three times a plan."""
+    await asyncio.to_thread(migrate_rate_limit, database_uri)
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            *(
+                "-m",
+                "tests.support.offering",
+                sandbox.url,
+                database_uri,
+                offer.as_json(),
+                str(seed),
+            ),
+            stdin=PIPE,
+            stdout=PIPE,
+        )
+        for seed in range(PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+    began_s = time.time()
+    until_s = f"{began_s + seconds}\n".encode()
+    answers = await asyncio.gather(*(process.communicate(until_s) for process in processes))
+    assert [process.returncode for process in processes] == [0] * PROCESSES
+    traffic = (await sandbox.stats())[COMPUTE_PATH]
+    accounts = [Account(**json.loads(output)) for output, _ in answers]
+    return _Outcome(accounts, traffic["by_status"], traffic["credits"])
+
+
+def _check(outcome: _Outcome, run: _Run) -> None:
+    """No 429 at all, of the plan enough is used, and both accounts agree."""
+    assert "429" not in outcome.by_status
+    assert outcome.by_status["200"] >= run.used_min * _RATE * run.seconds
+    ours = sum(account.credits for account in outcome.accounts)
+    assert 0.99 * outcome.credits <= ours <= (1 + run.astray_max) * outcome.credits
+    offered = sum(account.calls for account in outcome.accounts)
+    assert offered >= 0.8 * _OFFERED * _RATE * run.seconds
+
+
+@pytest.mark.parametrize("run", _RUNS)
+async def test_credits_are_kept_and_used(valhalla_url: str, database_uri: str, run: _Run) -> None:
+    """Four processes, offered three times the plan, take it and no more."""
+    plan = Plan("test", 1_000, 1, _CREDITS, _WINDOW_S)
+    async with served_sandbox(valhalla_url, plan) as sandbox:
+        offer = Offer(_CREDITS, _WINDOW_S, run.at_once * _CREDITS, None, _CALLS_PER_S)
+        outcome = await _offered(sandbox, database_uri, run.seconds, offer)
+    _check(outcome, run)
+
+
+@pytest.mark.parametrize("run", _RUNS)
+async def test_requests_are_paced(valhalla_url: str, database_uri: str, run: _Run) -> None:
+    """As with credits, where it is the requests a second that are few."""
+    plan = Plan("test", _RATE, 1, 1_000_000)
+    async with served_sandbox(valhalla_url, plan) as sandbox:
+        offer = Offer(1e6, _WINDOW_S, run.at_once * 1e6, _RATE, _CALLS_PER_S)
+        outcome = await _offered(sandbox, database_uri, run.seconds, offer)
+    _check(outcome, run)
+
+
+async def _who_answers(gateway: RoutingGateway, number: int) -> str:
+    """Ask a question like no other."""
+    start = Coordinate(MARKET.lon + number * 1e-5, MARKET.lat)
+    return (await gateway.ask(RouteRequest.through(start, STATION), soon())).provider
+
+
+async def test_servers_of_one_database_share_the_plan(
+    sandbox: RunningSandbox, database_uri: str
+) -> None:
+    """As the settings say; what is beyond it falls back, and is counted."""
+    settings = load_settings(
+        bikemap_base_url=sandbox.url,
+        bikemap_client_id=sandbox.client_id,
+        bikemap_client_secret=sandbox.client_secret,
+        bikemap_credits_per_day=100,
+        bikemap_credits_at_once=4.9,
+    )
+    registry, box = CollectorRegistry(), SecretBox(bytes(KEY_BYTES))
+    async with (
+        open_routing(settings, database_uri, box, CollectorRegistry()) as one,
+        open_routing(settings, database_uri, box, registry) as other,
+    ):
+        first = [await _who_answers(one.gateway, number) for number in range(2)]
+        then = [await _who_answers(other.gateway, number) for number in range(2, 6)]
+    assert (first, then) == (["bikemap"] * 2, ["bikemap"] * 2 + ["estimate"] * 2)
+    labels = {"provider": "bikemap"}
+    assert sample(registry, "tandem_routing_credits_total", labels) == 2
+    reason = {**labels, "reason": "rate_limit"}
+    assert sample(registry, "tandem_routing_local_rejections_total", reason) == 2
+
+
+def test_a_plan_that_could_all_come_at_once_is_none() -> None:
+    """It would leave nothing to flow in."""
+    with pytest.raises(SettingsError, match="bikemap_credits_at_once is a part of"):
+        load_settings(bikemap_credits_per_day=10, bikemap_credits_at_once=10)
+
+
+async def test_a_plan_too_small_to_be_shared_is_told(database_uri: str) -> None:
+    """At the start, by name."""
+    settings = load_settings(
+        bikemap_base_url="http://127.0.0.1:1",
+        bikemap_v1_keys="k",
+        bikemap_credits_per_day=1e9,
+        bikemap_credits_at_once=1,
+    )
+    box = SecretBox(bytes(KEY_BYTES))
+    with pytest.raises(SettingsError, match=r"the plan of a provider: .* cannot be leased"):
+        async with open_routing(settings, database_uri, box, CollectorRegistry()):
+            pass
