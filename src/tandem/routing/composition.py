@@ -28,18 +28,21 @@ from tandem.platform.webhooks.sealing import SecretBox
 from tandem.resilience.gcra import LocalRateLimit, Plan
 from tandem.routing.change.changes import Changes
 from tandem.routing.change.conductor import Conductor
-from tandem.routing.change.flags import FlaggedOrder, FlaggedShadow, check_flags
+from tandem.routing.change.flags import FlaggedJobs, FlaggedOrder, FlaggedShadow, check_flags
 from tandem.routing.change.operator import Operator
 from tandem.routing.change.report import Report
 from tandem.routing.change.shadow import Shadow
+from tandem.routing.domain.operation import Operation
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.jobs.core import JobKind
+from tandem.routing.jobs.metrics import JobMetrics, counting
 from tandem.routing.jobs.service import ProviderPolicy, RoutingJobs
 from tandem.routing.jobs.worker import working
 from tandem.routing.limits import SHADOW_BURST_CREDITS
 from tandem.routing.prefetch import prefetching
 from tandem.routing.provider_secrets import ProviderSecrets, open_secrets
 from tandem.routing.providers.bikemap_jobs import BikemapJobs
+from tandem.routing.providers.bikemap_v2 import BikemapV2
 from tandem.routing.quota import ProviderPlan, Quota
 from tandem.routing.service import open_gateway
 from tandem.routing.storage.cache.store import open_cache_store
@@ -63,6 +66,7 @@ class Routing:
 class _Changing:
     """What changes who answers, before it is known who can."""
 
+    flags: OpenFeatureClient | None
     store: CanaryStore
     shadow: Shadow
     report: Report
@@ -78,16 +82,18 @@ async def open_routing(
     """
     async with AsyncExitStack() as stack:
         secrets = await stack.enter_async_context(open_secrets(settings, registry))
+        flags = await stack.enter_async_context(_flags(settings.flags_file, registry))
         store = await stack.enter_async_context(open_canary_store(conninfo))
         shadow = Shadow(_shadow_plan(settings.shadow_credits_per_hour), registry, time.monotonic)
         report = Report(registry)
         gateway = await stack.enter_async_context(
-            _gateway(settings, secrets, conninfo, registry, _Changing(store, shadow, report))
+            _gateway(settings, secrets, conninfo, registry, _Changing(flags, store, shadow, report))
         )
         prefetch = prefetching(gateway, settings.prefetch_credits_per_hour, time.monotonic)
         await stack.enter_async_context(prefetch)
         job_store = await stack.enter_async_context(open_job_store(conninfo))
-        jobs = RoutingJobs(job_store, box, _utc_now, _provider_policy(settings, secrets))
+        jobs = RoutingJobs(job_store, box, _utc_now, _provider_policy(settings, secrets, flags))
+        await stack.enter_async_context(counting(job_store, JobMetrics(registry), _utc_now))
         names = [upstream.provider.name for upstream in gateway.upstreams]
         operator = Operator(store, names, time.time, has_credits=shadow.has_credits)
         yield Routing(gateway, jobs, operator, report)
@@ -106,9 +112,10 @@ async def working_off_routes(
     shadow, report = Shadow(None, registry, time.monotonic), Report(registry)
     async with (
         open_secrets(settings, registry) as secrets,
+        _flags(settings.flags_file, registry) as flags,
         open_canary_store(conninfo) as store,
         _gateway(
-            settings, secrets, conninfo, registry, _Changing(store, shadow, report)
+            settings, secrets, conninfo, registry, _Changing(flags, store, shadow, report)
         ) as gateway,
         _bikemap_jobs(settings, secrets) as provider,
         working(conninfo, gateway.ask, provider, box, reach, _utc_now),
@@ -125,9 +132,9 @@ async def _gateway(
     changing: _Changing,
 ) -> AsyncIterator[RoutingGateway]:
     conductor = Conductor(changing.store, time.time, time.monotonic)
+    client = changing.flags
     async with (
         open_cache_store(conninfo) as store,
-        _flags(settings.flags_file, registry) as client,
         _quotas(settings, conninfo) as quotas,
         open_gateway(
             _base_url(settings.bikemap_base_url),
@@ -212,10 +219,18 @@ def _shadow_plan(credits_per_hour: float) -> LocalRateLimit | None:
     return LocalRateLimit(Plan(credits_per_hour, _HOUR_S, burst), time.monotonic)
 
 
-def _provider_policy(settings: Settings, secrets: ProviderSecrets) -> ProviderPolicy:
+def _provider_policy(
+    settings: Settings, secrets: ProviderSecrets, flags: OpenFeatureClient | None
+) -> ProviderPolicy:
     url = settings.bikemap_callback_url
+    may = None if flags is None else FlaggedJobs(flags, BikemapV2.name)
+
+    def takes(kind: JobKind, tenant: str) -> bool:
+        is_theirs = settings.bikemap_jobs and kind is JobKind.ROUTES
+        return is_theirs and (may is None or may(Operation.ROUTE, tenant))
+
     return ProviderPolicy(
-        takes=lambda kind, _tenant: settings.bikemap_jobs and kind is JobKind.ROUTES,
+        takes=takes,
         callback_url=None if url is None else str(url),
         secrets=secrets.webhooks or tuple,
     )

@@ -182,6 +182,8 @@ JOB_ROUND_PAUSE_S: Final = 4.0
 JOB_ROUND_PAUSE_S_MAX: Final = 60.0
 JOB_POOL_CONNECTIONS_MAX: Final = 4
 JOB_STOP_TIMEOUT_S: Final = 10.0
+# How often a server counts the jobs for its metrics.
+JOB_COUNT_S: Final = 15.0
 # A provider's jobs: when to look at one that says nothing, and how soon and late at the most.
 JOB_POLL_S: Final = 10.0
 JOB_POLL_S_MIN: Final = 0.5

@@ -24,8 +24,9 @@ from tests.support.routing import (
 from tandem.platform.errors import SettingsError
 from tandem.platform.flags import FlagFile
 from tandem.resilience.caller import CALLER, Caller
-from tandem.routing.change.flags import FlaggedOrder, check_flags
+from tandem.routing.change.flags import FlaggedJobs, FlaggedOrder, check_flags
 from tandem.routing.domain.coordinate import Coordinate
+from tandem.routing.domain.operation import Operation
 from tandem.routing.domain.request import RouteRequest
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH
 
@@ -69,6 +70,29 @@ async def test_a_kill_switch_and_a_tenants_own_flags(tmp_path: Path, valhalla_ur
         CALLER.reset(token)
     assert primary.count(COMPUTE_PATH) == 2
     assert sample(registry, _BROKEN, {}) == 0
+
+
+def test_jobs_are_handed_over_to_who_is_asked(tmp_path: Path) -> None:
+    """Unless flags say otherwise: for everybody, or one tenant, or since nothing is asked there."""
+    path = tmp_path / "flags.json"
+    _write(path, flags={})
+    flags = FlagFile(path, check_flags, CollectorRegistry())
+    domain = uuid4().hex
+    openfeature.set_provider_and_wait(flags, domain)
+    hands_over = FlaggedJobs(openfeature.get_client(domain), "bikemap")
+    assert hands_over(Operation.ROUTE, "a")
+    _write(
+        path,
+        flags={"routing.provider_jobs": False},
+        tenants={"beta": {"routing.provider_jobs": True}},
+    )
+    assert flags.file.reload()
+    assert not hands_over(Operation.ROUTE, "a")
+    assert hands_over(Operation.ROUTE, "beta")
+    _write(path, flags={"routing.killed": ["bikemap.route"]})
+    assert flags.file.reload()
+    assert not hands_over(Operation.ROUTE, "a")
+    assert hands_over(Operation.MATRIX, "a")
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from math import isnan
 
 import pytest
+from prometheus_client import CollectorRegistry
 from tests.support.bikemap_jobs import Bikemap, compute
 from tests.support.fault_server import Reply, Seen, html_reply
-from tests.support.routing import problem
+from tests.support.routing import problem, sample
 from tests.support.routing_jobs import TENANT, benched, check_routes, ends, routes_spec
 
 from tandem.routing import limits
@@ -19,6 +21,7 @@ from tandem.routing.jobs.errors import (
     ResultsExpired,
     TooManyJobs,
 )
+from tandem.routing.jobs.metrics import JobMetrics
 from tandem.routing.jobs.service import Spec
 from tandem.routing.storage.jobs.store import Load
 from tandem.routing.wire.matrices import MatrixQuestion
@@ -234,3 +237,27 @@ async def test_workers_that_do_the_same_do_it_once(database_uri: str) -> None:
         check_routes(await bench.all_results(job), COUNT)
         assert bench.rows("SELECT count(*) FROM routing_jobs.result") == [(COUNT,)]
         assert bench.transitions() == ["queued", "running", "succeeded"]
+
+
+async def test_jobs_are_counted(database_uri: str) -> None:
+    """By state, with the age of what waits; not a number while the database is away."""
+    registry = CollectorRegistry()
+    metrics = JobMetrics(registry)
+
+    def jobs(state: JobState) -> float:
+        return sample(registry, "tandem_routing_jobs", {"state": state.value})
+
+    def oldest_due_s() -> float:
+        return sample(registry, "tandem_routing_jobs_oldest_due_seconds", {})
+
+    async with benched(database_uri, Bikemap()) as bench:
+        await bench.make(routes_spec(1))
+        bench.clock.move(30)
+        await metrics.refresh(bench.store, bench.clock())
+        assert (jobs(JobState.QUEUED), oldest_due_s()) == (1, 30)
+        await bench.work()
+        await metrics.refresh(bench.store, bench.clock())
+        assert (jobs(JobState.QUEUED), jobs(JobState.SUCCEEDED), oldest_due_s()) == (0, 1, 0)
+    await metrics.refresh(bench.store, bench.clock())
+    assert isnan(jobs(JobState.SUCCEEDED))
+    assert isnan(oldest_due_s())

@@ -8,7 +8,8 @@ from openfeature.evaluation_context import EvaluationContext
 from pydantic import JsonValue
 
 from tandem.resilience.caller import Caller
-from tandem.routing.change.plan import RoutingFlags, planned, shadowed
+from tandem.routing.change.plan import RoutingFlags, hands_over, planned, shadowed
+from tandem.routing.domain.operation import Operation
 from tandem.routing.domain.request import Request
 
 _DEFAULTS: Final = {
@@ -47,6 +48,19 @@ class FlaggedShadow:
         return shadowed(_flags(self._client, caller), request.operation, request.key())
 
 
+class FlaggedJobs:
+    """Says whether a provider's own jobs may compute those of a tenant."""
+
+    def __init__(self, client: OpenFeatureClient, provider: str) -> None:
+        self._client = client
+        self._provider = provider
+
+    def __call__(self, operation: Operation, tenant: str) -> bool:
+        """Tell it of jobs of an operation."""
+        flags = _flags(self._client, Caller(tenant=tenant))
+        return hands_over(flags, self._provider, operation)
+
+
 def _flags(client: OpenFeatureClient, caller: Caller) -> RoutingFlags:
     """Resolve every flag for a tenant."""
     context = EvaluationContext(targeting_key=caller.tenant)
@@ -59,6 +73,8 @@ def _resolved(
     client: OpenFeatureClient, name: str, default: object, context: EvaluationContext
 ) -> object:
     match default:
+        case bool():
+            return client.get_boolean_value(name, default, context)
         case str():
             return client.get_string_value(name, default, context)
         case float():

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection, Hashable, Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from tandem.routing.domain.operation import Operation
 
@@ -18,6 +18,7 @@ class RoutingFlags(BaseModel):
     (`bikemap.matrix`), that are not asked. `trial`: the provider that `trial_share` of the requests
     ask before all others: how another version is tried, or an old one kept, for some. `shadow`: the
     provider that `shadow_share` of the requests are also put to, after they were answered.
+    `provider_jobs`: whether jobs may be handed over to a provider that has jobs of its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
@@ -28,6 +29,7 @@ class RoutingFlags(BaseModel):
     trial_share: Annotated[float, Field(alias="routing.trial_share", ge=0, le=1)] = 0.0
     shadow: Annotated[str, Field(alias="routing.shadow")] = ""
     shadow_share: Annotated[float, Field(alias="routing.shadow_share", ge=0, le=1)] = 0.0
+    provider_jobs: Annotated[StrictBool, Field(alias="routing.provider_jobs")] = True
 
 
 def planned(
@@ -46,6 +48,11 @@ def shadowed(flags: RoutingFlags, operation: Operation, key: Hashable) -> str | 
     if not flags.shadow or not is_asked or _is_killed(flags.killed, flags.shadow, operation):
         return None
     return flags.shadow
+
+
+def hands_over(flags: RoutingFlags, name: str, operation: Operation) -> bool:
+    """Tell whether a provider may be given jobs of an operation; not one that is not asked."""
+    return flags.provider_jobs and not _is_killed(flags.killed, name, operation)
 
 
 def is_within(share: float, name: str, key: Hashable) -> bool:

@@ -220,6 +220,12 @@ class JobStore:
         rows = await self._execute("due", parameters)
         return [(row[0], row[1], row[2]) for row in rows]
 
+    async def census(self, now: datetime) -> tuple[dict[JobState, float], datetime | None]:
+        """Count jobs by state, and say since when the oldest piece is due."""
+        by_state = await self._execute("count_jobs", {})
+        oldest = await self._execute("oldest_due", {"now": now})
+        return {JobState(state): count for state, count in by_state}, oldest[0][0]
+
     async def chunk(self, job_id: UUID, number: int, now: datetime) -> ChunkRow | None:
         """Read a chunk, if it is due."""
         parameters = {"job_id": job_id, "number": number, "now": now}
