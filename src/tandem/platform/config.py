@@ -1,6 +1,5 @@
 """Settings from the environment (`TANDEM_…`), read and checked once at start."""
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,6 +10,7 @@ from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tandem.platform.errors import SettingsError
+from tandem.platform.profiles import Profile, is_encrypted, is_loopback, with_defaults
 
 PREFIX: Final = "TANDEM_"
 # Read elsewhere: by the map extract, the tests and the command line's clients.
@@ -52,6 +52,8 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
     )
 
+    profile: Profile = Profile.DEV
+    """The environment, which says what is usual where nothing is set: `profiles.DEFAULTS`."""
     data_directory: Path = Path(".tandem")
     """Where the embedded PostgreSQL and caches live; made where missing."""
     database_url: SecretStr | None = None
@@ -100,15 +102,24 @@ class Settings(BaseSettings):
     """For how many credits providers are compared behind callers' backs; 0 is never."""
     webhook_key: SecretStr | None = None
     """32 bytes in base64 that seal webhooks' secrets; a file of the data directory by default."""
-    webhook_reach: WebhookReach = WebhookReach.PUBLIC
+    webhook_reach: WebhookReach = WebhookReach.LOOPBACK
     """Where webhooks may go."""
+    require_provider_tls: bool = False
+    """Refuse http URLs of providers that get secrets, but on this machine."""
+    refuse_unsafe: bool = False
+    """Refuse settings that are fine only where nothing is at stake."""
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.AUTO
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual(cls, given: dict[str, object]) -> dict[str, object]:
+        return with_defaults(given)
 
     @field_validator("host")
     @classmethod
     def _loopback_only(cls, value: str) -> str:
-        if value == "localhost" or _is_loopback(value):
+        if is_loopback(value):
             return value
         raise ValueError("the server listens on loopback only; put a TLS proxy in front of it")
 
@@ -136,6 +147,38 @@ class Settings(BaseSettings):
                     f"{name}_credits_at_once is a part of {name}_credits_per_day, and not all of it"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _secrets_go_encrypted(self) -> Self:
+        for name in ("bikemap_base_url", "graphhopper_url"):
+            url: AnyHttpUrl | None = getattr(self, name)
+            if self.require_provider_tls and url is not None and _is_plain(url):
+                raise ValueError(f"{name} is http: secrets would be sent for all to read")
+        return self
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        unsafe = [fault for fault, is_so in self._unsafe().items() if is_so]
+        if self.refuse_unsafe and unsafe:
+            raise ValueError("\n".join(f"not in {self.profile}: {fault}" for fault in unsafe))
+        return self
+
+    def _unsafe(self) -> dict[str, bool]:
+        """Say of what is not for an environment where something is at stake whether it is so."""
+        url = self.database_url
+        return {
+            "require_provider_tls is off": not self.require_provider_tls,
+            "webhook_reach is more than public": self.webhook_reach is not WebhookReach.PUBLIC,
+            "database_url without webhook_key: each machine would seal with a key of its own": (
+                url is not None and self.webhook_key is None
+            ),
+            "database_url without signing_key: no checkpoint would be signed": (
+                url is not None and self.signing_key is None
+            ),
+            "database_url without sslmode=require, verify-ca or verify-full": (
+                url is not None and not is_encrypted(url.get_secret_value())
+            ),
+        }
 
     @property
     def postgres_directory(self) -> Path:
@@ -172,11 +215,8 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _is_loopback(value: str) -> bool:
-    try:
-        return ipaddress.ip_address(value).is_loopback
-    except ValueError:
-        return False
+def _is_plain(url: AnyHttpUrl) -> bool:
+    return url.scheme == "http" and not is_loopback(url.host or "")
 
 
 def _describe(item: Mapping[str, Any]) -> str:
