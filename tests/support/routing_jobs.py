@@ -3,14 +3,13 @@
 import json
 import random
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg.rows import TupleRow
-from tests.support.bikemap_jobs import Bikemap
 from tests.support.routing import CLIENT_ID, CLIENT_SECRET, MARKET, STATION, gateway_on
 
 from tandem.platform.config import WebhookReach
@@ -124,10 +123,23 @@ class Bench:
         ]
 
 
+class _HasUrl(Protocol):
+    @property
+    def url(self) -> str: ...
+
+
+class Serving(Protocol):
+    """Bikemap, scripted or the sandbox."""
+
+    def serving(self) -> AbstractAsyncContextManager[_HasUrl]:
+        """Make its server."""
+        ...
+
+
 @asynccontextmanager
 async def benched(
     uri: str,
-    bikemap: Bikemap,
+    bikemap: Serving,
     *,
     remote: bool = False,
     callback_url: str | None = None,

@@ -1,6 +1,7 @@
 """The Bikemap sandbox on a real engine and a real socket, with its administrator's door."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,10 @@ class Sandbox:
         """Make requests go right again."""
         await self._admin("DELETE", "/admin/faults")
 
+    async def jobs(self) -> Any:
+        """Return what was submitted."""
+        return (await self._admin("GET", "/admin/jobs")).json()["jobs"]
+
     async def stats(self) -> Any:
         """Return what the sandbox has counted."""
         return (await self._admin("GET", "/admin/stats")).json()["endpoints"]
@@ -77,11 +82,16 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def served_sandbox(valhalla_url: str, plan: Plan = _ROOMY) -> AsyncIterator[Sandbox]:
+async def served_sandbox(
+    valhalla_url: str,
+    plan: Plan = _ROOMY,
+    webhook_secrets: tuple[str, ...] = (),
+    utc_s: Callable[[], float] = time.time,
+) -> AsyncIterator[Sandbox]:
     """Serve a sandbox with one client."""
-    clients = (Client(CLIENT_ID, (CLIENT_SECRET,), plan),)
+    clients = (Client(CLIENT_ID, (CLIENT_SECRET,), plan, webhook_secrets),)
     async with (
-        open_sandbox(SandboxConfig(valhalla_url, clients, _ADMIN_TOKEN)) as app,
+        open_sandbox(SandboxConfig(valhalla_url, clients, _ADMIN_TOKEN), utc_s=utc_s) as app,
         HttpServer(app, host="127.0.0.1", port=0) as server,
         httpx2.AsyncClient(base_url=server.url, timeout=_TIMEOUT_S) as client,
     ):

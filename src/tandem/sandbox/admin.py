@@ -40,19 +40,21 @@ class Admin:
     def routes(self) -> list[Route]:
         """Return the HTTP routes."""
         return [
-            Route("/admin/faults", self._only_admin(self._put_faults), methods=["PUT"]),
-            Route("/admin/faults", self._only_admin(self._get_faults), methods=["GET"]),
-            Route("/admin/faults", self._only_admin(self._delete_faults), methods=["DELETE"]),
-            Route("/admin/stats", self._only_admin(self._get_stats), methods=["GET"]),
-            Route("/admin/stats", self._only_admin(self._delete_stats), methods=["DELETE"]),
+            Route("/admin/faults", self.only_admin(self._put_faults), methods=["PUT"]),
+            Route("/admin/faults", self.only_admin(self._get_faults), methods=["GET"]),
+            Route("/admin/faults", self.only_admin(self._delete_faults), methods=["DELETE"]),
+            Route("/admin/stats", self.only_admin(self._get_stats), methods=["GET"]),
+            Route("/admin/stats", self.only_admin(self._delete_stats), methods=["DELETE"]),
             Route(
                 "/admin/clients/{id}/secrets",
-                self._only_admin(self._put_secrets),
+                self.only_admin(self._put_secrets),
                 methods=["PUT"],
             ),
         ]
 
-    def _only_admin(self, endpoint: Endpoint) -> Endpoint:
+    def only_admin(self, endpoint: Endpoint) -> Endpoint:
+        """Let nobody else pass."""
+
         async def guarded(request: Request) -> Response:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
             is_admin = hmac.compare_digest(_digest(token), self._token_digest)

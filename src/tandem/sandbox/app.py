@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -30,7 +30,10 @@ from tandem.sandbox.v1.errors import error_response
 from tandem.sandbox.v2.compute import RouteComputer
 from tandem.sandbox.v2.endpoints import PATHS, PREFIX, Endpoints
 from tandem.sandbox.v2.gate import Gate
+from tandem.sandbox.v2.jobs.book import JobBook
+from tandem.sandbox.v2.jobs.parts import open_jobs
 from tandem.sandbox.v2.room import Room
+from tandem.sandbox.v2.saved import RouteBook, SavedRoutes
 from tandem.sandbox.v2.survey import Surveyor
 
 _log = structlog.get_logger(__name__)
@@ -59,25 +62,32 @@ async def open_sandbox(
     config: SandboxConfig,
     *,
     clock: Callable[[], float] = time.monotonic,
+    utc_s: Callable[[], float] = time.time,
     new_token: Callable[[], str] = lambda: f"bt_{secrets.token_urlsafe(32)}",
+    new_job_id: Callable[[], str] = lambda: f"job_{secrets.token_urlsafe(16)}",
     new_request_id: Callable[[], str] = lambda: f"req_{secrets.token_hex(12)}",
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[Starlette]:
     """Give the application, with its connections to the engine open around it."""
-    async with open_client(config.valhalla_url) as client:
-        engine = Engine(client)
+    async with AsyncExitStack() as stack:
+        engine = Engine(await stack.enter_async_context(open_client(config.valhalla_url)))
         keyring = Keyring(config.clients, clock, new_token)
         faults, traffic = Faults(config.seed, clock), Traffic((*v1.PATHS, *PATHS))
         room = Room()
         computer = RouteComputer(engine, room)
         surveyor = Surveyor(engine, room, computer.version)
-        endpoints = Endpoints(keyring, Gate(keyring, clock), computer, surveyor)
-        old = v1.Endpoints(keyring, computer, surveyor, clock)
+        gate, routes = Gate(keyring, clock), RouteBook()
+        admin = Admin(config.admin_token, faults, traffic, keyring)
+        jobs = await stack.enter_async_context(
+            open_jobs(JobBook(clock, new_job_id), gate, computer, surveyor, admin, utc_s, sleep)
+        )
         yield Starlette(
             routes=[
-                *endpoints.routes(),
-                *old.routes(),
-                *Admin(config.admin_token, faults, traffic, keyring).routes(),
+                *Endpoints(keyring, gate, computer, surveyor, routes).routes(),
+                *v1.Endpoints(keyring, computer, surveyor, clock).routes(),
+                *jobs,
+                *SavedRoutes(gate, routes).routes(),
+                *admin.routes(),
                 *_health(engine),
             ],
             middleware=[

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final
 
 from tandem.platform.engine.geography import Place, distance_m
@@ -35,14 +35,21 @@ def _encode(places: Sequence[Place], heights_m: Sequence[float] | None, factor: 
 
 def decode_polyline6(text: str) -> list[Place]:
     """Decode a line of two dimensions."""
-    numbers = _decode_numbers(text)
-    lat = lon = 0
-    places = []
-    for lat_delta, lon_delta in zip(numbers, numbers, strict=True):
-        lat += lat_delta
-        lon += lon_delta
-        places.append(Place(lon / _DEGREE_FACTOR, lat / _DEGREE_FACTOR))
-    return places
+    return [Place(lon, lat) for lon, lat in decode_rows(text, 2)]
+
+
+def decode_rows(text: str, dims: int) -> list[list[float]]:
+    """Decode a line of so many dimensions: longitude, latitude, height in metres."""
+    columns = [accumulate(column) for column in zip(*_rows_of(text, dims), strict=True)]
+    factors = (_DEGREE_FACTOR, _DEGREE_FACTOR, _HEIGHT_FACTOR)
+    rows = zip(*columns, strict=True)
+    scaled = ([one / by for one, by in zip(row, factors, strict=False)] for row in rows)
+    return [[lon, lat, *height] for lat, lon, *height in scaled]
+
+
+def _rows_of(text: str, dims: int) -> Iterator[tuple[int, ...]]:
+    """Return the differences from vertex to vertex; raises ValueError for other dimensions."""
+    return zip(*[_decode_numbers(text)] * dims, strict=True)
 
 
 def swap_axes(text: str, dims: int) -> str:
@@ -51,9 +58,7 @@ def swap_axes(text: str, dims: int) -> str:
     Raises:
         ValueError: It is of another number of dimensions.
     """
-    numbers = _decode_numbers(text)
-    rows = zip(*[numbers] * dims, strict=True)
-    mixed = [number for row in rows for number in (row[1], row[0], *row[2:])]
+    mixed = [number for row in _rows_of(text, dims) for number in (row[1], row[0], *row[2:])]
     return "".join(character for number in mixed for character in _encode_number(number))
 
 

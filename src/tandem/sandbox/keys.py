@@ -9,9 +9,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tandem.platform.errors import SettingsError
+from tandem.platform.webhooks.signing import SecretMalformed, read_secret
 from tandem.sandbox import limits
 from tandem.sandbox.metering import PLANS, CreditWindow, Gcra, Plan
 
+COMPUTE_SCOPE = "compute"
+JOBS_SCOPE = "jobs"
+SCOPES = frozenset({COMPUTE_SCOPE, JOBS_SCOPE})
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -21,11 +25,15 @@ class ConfigurationError(SettingsError):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An API client: its id, one or two live secrets, its plan."""
+    """An API client: its id, one or two live secrets, its plan.
+
+    `webhook_secrets`: what messages to it are signed with, none to two of them.
+    """
 
     id: str
     secrets: tuple[str, ...] = field(repr=False)
     plan: Plan
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if not _CLIENT_ID.fullmatch(self.id):
@@ -36,17 +44,29 @@ class Client:
         if any(len(secret) < limits.SECRET_CHARS_MIN for secret in self.secrets):
             least = limits.SECRET_CHARS_MIN
             raise ConfigurationError(f"client {self.id} has a secret of less than {least} letters")
+        if len(self.webhook_secrets) > limits.SECRETS_PER_CLIENT_MAX:
+            raise ConfigurationError(f"client {self.id} has too many webhook secrets")
+        try:
+            for secret in self.webhook_secrets:
+                read_secret(secret)
+        except SecretMalformed as error:
+            raise ConfigurationError(f"client {self.id}, webhooks: {error}") from None
 
 
 def parse_clients(text: str) -> tuple[Client, ...]:
-    """Read clients from JSON: `[{"id": ..., "secrets": [...], "plan": ...}]`.
+    """Read clients from JSON: `[{"id", "secrets", "plan", "webhook_secrets"}]`.
 
     Raises:
         ConfigurationError: It is anything else. The message repeats no secret.
     """
     try:
         return tuple(
-            Client(item["id"], tuple(item["secrets"]), PLANS[item.get("plan", "standard")])
+            Client(
+                item["id"],
+                tuple(item["secrets"]),
+                PLANS[item.get("plan", "standard")],
+                tuple(item.get("webhook_secrets", ())),
+            )
             for item in json.loads(text)
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -63,10 +83,11 @@ class Rejection(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """When a token ends, and the hash of the secret that got it."""
+    """When a token ends, the hash of the secret that got it, and what it is good for."""
 
     expires_s: float
     secret_digest: str
+    scopes: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -106,11 +127,11 @@ class Keyring:
                 return account
         return None
 
-    def issue_token(self, account: Account, secret: str) -> str:
+    def issue_token(self, account: Account, secret: str, scopes: frozenset[str] = SCOPES) -> str:
         """Make a bearer token for who has a secret; beyond a bound the oldest is forgotten."""
         token = self._new_token()
         expires_s = self._clock() + limits.TOKEN_LIFETIME_S
-        account.tokens[_digest(token)] = Issued(expires_s, _digest(secret))
+        account.tokens[_digest(token)] = Issued(expires_s, _digest(secret), scopes)
         while len(account.tokens) > limits.TOKENS_PER_CLIENT_MAX:
             del account.tokens[next(iter(account.tokens))]
         return token
@@ -123,6 +144,10 @@ class Keyring:
             if issued is not None:
                 return account if self._clock() < issued.expires_s else Rejection.EXPIRED
         return Rejection.INVALID
+
+    def scopes_of(self, account: Account, token: str) -> frozenset[str]:
+        """Return what a token that is accepted is good for."""
+        return account.tokens[_digest(token)].scopes
 
     def replace_secrets(self, client_id: str, secrets: tuple[str, ...]) -> bool:
         """Give a client other secrets; whatever the revoked ones got ends with them.

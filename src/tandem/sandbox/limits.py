@@ -47,6 +47,28 @@ VIAS_PER_CREDIT: Final = 10
 CREDITS_FOR_ALTERNATIVES: Final = 2
 CREDIT_WINDOW_S: Final = 86_400
 
+# Jobs: in memory, for all clients together; a client may have so many open.
+JOB_ITEMS_MAX: Final = 10_000
+JOB_BODY_BYTES_MAX: Final = 16 * 1024 * 1024
+JOBS_OPEN_MAX: Final = 20
+JOBS_KEPT_MAX: Final = 200
+JOB_PAGE_ITEMS: Final = 100
+IDEMPOTENCY_S: Final = 86_400
+IDEMPOTENCY_KEY_CHARS_MAX: Final = 255
+RESULTS_KEPT_S: Final = 86_400
+CURSOR_CHARS_MAX: Final = 12
+POLL_HINT_S: Final = 1
+CALLBACK_URL_CHARS_MAX: Final = 2_000
+# Eight tries of a message, over about a day.
+MESSAGE_WAITS_S: Final = (0, 5, 60, 300, 1_800, 7_200, 28_800, 43_200)
+MESSAGES_MAX: Final = 1_000
+MESSAGE_CONNECTIONS_MAX: Final = 4
+
+# Routes that can be asked for again by their id, for each client.
+ROUTES_KEPT_MAX: Final = 1_000
+ROUTES_PAGE_DEFAULT: Final = 20
+ROUTES_PAGE_MAX: Final = 100
+
 # Faults.
 FAULT_RULES_MAX: Final = 50
 FAULT_LATENCY_MS_MAX: Final = 60_000

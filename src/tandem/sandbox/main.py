@@ -11,6 +11,7 @@ import typer
 
 from tandem.platform.http.serving import HttpServer
 from tandem.platform.telemetry import configure_logging
+from tandem.platform.webhooks.signing import write_secret
 from tandem.sandbox import limits
 from tandem.sandbox.app import SandboxConfig, open_sandbox
 from tandem.sandbox.keys import Client, parse_clients
@@ -52,6 +53,7 @@ def configure(
     valhalla_url: str,
     seed: int,
     new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(_SECRET_BYTES),
+    new_key: Callable[[], bytes] = lambda: secrets.token_bytes(_SECRET_BYTES),
 ) -> tuple[SandboxConfig, list[str]]:
     """Read the configuration; return with it the lines that tell what had to be made up.
 
@@ -63,9 +65,11 @@ def configure(
     if clients_text:
         clients = parse_clients(clients_text)
     else:
-        secret = new_secret()
-        clients = (Client(_DEFAULT_CLIENT_ID, (secret,), PLANS[_DEFAULT_PLAN]),)
+        secret, webhook_secret = new_secret(), write_secret(new_key())
+        plan = PLANS[_DEFAULT_PLAN]
+        clients = (Client(_DEFAULT_CLIENT_ID, (secret,), plan, (webhook_secret,)),)
         made_up.append(f"client_id={_DEFAULT_CLIENT_ID} client_secret={secret}")
+        made_up.append(f"webhook_secret={webhook_secret}")
     admin_token = environment.get(ADMIN_TOKEN_VARIABLE)
     if not admin_token:
         admin_token = new_secret()

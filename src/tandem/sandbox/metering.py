@@ -8,7 +8,7 @@ from tandem.sandbox.limits import CREDIT_WINDOW_S
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a client has paid for: requests in a window of seconds, and credits a day.
+    """What a client has paid for: requests in a window of seconds, credits a day, jobs or none.
 
     Tests have no day, and set another `credit_window_s`.
     """
@@ -18,12 +18,13 @@ class Plan:
     burst_window_s: int
     credits: int
     credit_window_s: int = CREDIT_WINDOW_S
+    has_jobs: bool = True
 
 
 PLANS = {
     plan.name: plan
     for plan in (
-        Plan("starter", burst=2, burst_window_s=1, credits=5_000),
+        Plan("starter", burst=2, burst_window_s=1, credits=5_000, has_jobs=False),
         Plan("standard", burst=10, burst_window_s=1, credits=50_000),
         Plan("business", burst=100, burst_window_s=1, credits=500_000),
     )

@@ -21,7 +21,13 @@ class Code(StrEnum):
     REQUEST_METHOD = "request.method"
     AUTH_INVALID = "auth.invalid"
     AUTH_EXPIRED = "auth.expired"
+    AUTH_SCOPE = "auth.scope"
     PLAN_FEATURE = "plan.feature"
+    ROUTE_NOT_FOUND = "route.not_found"
+    JOB_NOT_FOUND = "job.not_found"
+    JOB_RUNNING = "job.running"
+    JOB_GONE = "job.gone"
+    IDEMPOTENCY_MISMATCH = "idempotency.mismatch"
     ROUTE_NO_PATH = "route.no_path"
     ROUTE_POINT_NOT_SNAPPED = "route.point_not_snapped"
     ROUTE_OUT_OF_COVERAGE = "route.out_of_coverage"
@@ -41,7 +47,13 @@ _STATUS_AND_TITLE: Final[Mapping[Code, tuple[int, str]]] = {
     Code.REQUEST_METHOD: (405, "The resource does not know this method"),
     Code.AUTH_INVALID: (401, "The credentials are not valid"),
     Code.AUTH_EXPIRED: (401, "The access token has expired"),
+    Code.AUTH_SCOPE: (403, "The token does not reach so far"),
     Code.PLAN_FEATURE: (403, "The plan does not include this"),
+    Code.ROUTE_NOT_FOUND: (404, "There is no such route"),
+    Code.JOB_NOT_FOUND: (404, "There is no such job"),
+    Code.JOB_RUNNING: (409, "The job has not ended yet"),
+    Code.JOB_GONE: (410, "The job's results are kept no longer"),
+    Code.IDEMPOTENCY_MISMATCH: (409, "The key was used for another body"),
     Code.ROUTE_NO_PATH: (422, "No route connects the waypoints"),
     Code.ROUTE_POINT_NOT_SNAPPED: (422, "A waypoint is too far from the network"),
     Code.ROUTE_OUT_OF_COVERAGE: (422, "A waypoint is outside the coverage"),
@@ -89,21 +101,24 @@ class ApiProblem(Exception):  # noqa: N818 - the contract's word
         """The HTTP status."""
         return _STATUS_AND_TITLE[self.code][0]
 
-    def response(self, *, instance: str, trace_id: str) -> JSONResponse:
-        """Build the answer."""
+    def members(self, **where: str) -> dict[str, Any]:
+        """Return the JSON members; `where` are those that name the request."""
         status, title = _STATUS_AND_TITLE[self.code]
         members = {
             "type": _TYPE_BASE + self.code,
             "title": title,
             "status": status,
             "detail": self.detail,
-            "instance": instance,
             "code": str(self.code),
-            "trace_id": trace_id,
             "errors": [fault.members() for fault in self.faults] or None,
+            **where,
         }
-        body = {name: value for name, value in members.items() if value is not None}
-        return JSONResponse(body, status, dict(self.headers), media_type=MEDIA_TYPE)
+        return {name: value for name, value in members.items() if value is not None}
+
+    def response(self, *, instance: str, trace_id: str) -> JSONResponse:
+        """Build the answer."""
+        body = self.members(instance=instance, trace_id=trace_id)
+        return JSONResponse(body, self.status, dict(self.headers), media_type=MEDIA_TYPE)
 
 
 def is_old(path: str) -> bool:

@@ -1,7 +1,7 @@
 """Reading requests within their bounds."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -11,14 +11,14 @@ from tandem.sandbox import limits
 from tandem.sandbox.problems import ApiProblem, Code, Fault
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, bytes_max: int = limits.BODY_BYTES_MAX) -> bytes:
     """Return the body; past its bound nothing more is read. Raises ApiProblem."""
     body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > limits.BODY_BYTES_MAX:
-                detail = f"a body may have {limits.BODY_BYTES_MAX} bytes"
+            if len(body) > bytes_max:
+                detail = f"a body may have {bytes_max} bytes"
                 raise ApiProblem(Code.REQUEST_TOO_LARGE, detail)
     except ClientDisconnect as error:
         raise ApiProblem(Code.REQUEST_MALFORMED, "the body ended early") from error
@@ -27,13 +27,19 @@ async def read_body(request: Request) -> bytes:
 
 async def read_model[Model: BaseModel](request: Request, model: type[Model]) -> Model:
     """Return the body as a checked model. Raises ApiProblem that says what is wrong where."""
+    body = await read_json_body(request)
+    try:
+        return model.model_validate(parse_json(body))
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+async def read_json_body(request: Request, bytes_max: int = limits.BODY_BYTES_MAX) -> bytes:
+    """Return a body that is said to be JSON. Raises ApiProblem."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise ApiProblem(Code.REQUEST_MALFORMED, "the body must be application/json")
-    try:
-        return model.model_validate(parse_json(await read_body(request)))
-    except ValidationError as error:
-        raise _invalid(error.errors(include_url=False, include_input=False)) from error
+    return await read_body(request, bytes_max)
 
 
 def parse_json(body: bytes) -> Any:
@@ -48,7 +54,9 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _invalid(errors: Sequence[Mapping[str, Any]]) -> ApiProblem:
+def invalid(raised: ValidationError) -> ApiProblem:
+    """Say what is wrong where."""
+    errors = raised.errors(include_url=False, include_input=False)
     code = Code.REQUEST_MALFORMED
     if any(error["type"] == "too_long" for error in errors):
         code = Code.REQUEST_TOO_LARGE

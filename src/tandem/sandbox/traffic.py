@@ -1,5 +1,6 @@
 """What reached the sandbox and what it answered, by endpoint; and a name for each request."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -46,16 +47,29 @@ class EndpointTraffic:
 
 
 class Traffic:
-    """Counters for the provider's endpoints; whatever else is asked counts as `other`."""
+    """Counters for the provider's endpoints; whatever else is asked counts as `other`.
+
+    A `{…}` in an endpoint stands for one piece of a path.
+    """
 
     def __init__(self, endpoints: Collection[str]) -> None:
         self._known = frozenset(endpoints)
+        self._templates = {
+            one: re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(one)))
+            for one in endpoints
+            if "{" in one
+        }
         self._by_endpoint: dict[str, EndpointTraffic] = {}
 
     def of(self, path: str) -> EndpointTraffic:
         """Return the counters that a path belongs to."""
-        endpoint = path if path in self._known else _OTHER
-        return self._by_endpoint.setdefault(endpoint, EndpointTraffic())
+        return self._by_endpoint.setdefault(self._endpoint(path), EndpointTraffic())
+
+    def _endpoint(self, path: str) -> str:
+        if path in self._known:
+            return path
+        fitting = (one for one, form in self._templates.items() if form.fullmatch(path))
+        return next(fitting, _OTHER)
 
     def forget(self) -> None:
         """Set the counters to zero; what is in flight stays."""

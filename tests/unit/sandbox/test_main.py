@@ -2,6 +2,7 @@
 
 import pytest
 
+from tandem.platform.webhooks.signing import write_secret
 from tandem.sandbox.keys import ConfigurationError
 from tandem.sandbox.main import ADMIN_TOKEN_VARIABLE, CLIENTS_VARIABLE, configure
 
@@ -29,10 +30,17 @@ def test_environment_is_taken() -> None:
 
 def test_missing_credentials_are_made_up_and_told() -> None:
     """Without settings there is one client and an admin token, each told once."""
-    config, made_up = configure({}, valhalla_url="http://127.0.0.1:1", seed=1, new_secret=_secret)
+    config, made_up = configure(
+        {},
+        valhalla_url="http://127.0.0.1:1",
+        seed=1,
+        new_secret=_secret,
+        new_key=lambda: bytes(32),
+    )
     assert config.clients[0].secrets == (_secret(),)
     assert made_up == [
         f"client_id=demo client_secret={_secret()}",
+        f"webhook_secret={write_secret(bytes(32))}",
         f"admin_token={_secret()}",
     ]
 

@@ -13,6 +13,7 @@ from tandem.sandbox.requests import read_model
 from tandem.sandbox.v2.answers import Answer
 from tandem.sandbox.v2.compute import ATTRIBUTION, RouteComputer, cost_credits, coverage
 from tandem.sandbox.v2.gate import Gate, Pass
+from tandem.sandbox.v2.jobs.endpoints import JOB_PATH, JOBS_PATH, RESULTS_PATH
 from tandem.sandbox.v2.requests import (
     Avoidance,
     ComputeRequest,
@@ -21,6 +22,7 @@ from tandem.sandbox.v2.requests import (
     Profile,
     SurfacePreference,
 )
+from tandem.sandbox.v2.saved import ROUTE_PATH, ROUTES_PATH, RouteBook
 from tandem.sandbox.v2.survey import Surveyor
 from tandem.sandbox.v2.surveys import (
     ElevationRequest,
@@ -40,7 +42,10 @@ ISOCHRONES_PATH: Final = "/v2/isochrones:compute"
 SNAP_PATH: Final = "/v2/points:snap"
 ELEVATION_PATH: Final = "/v2/elevation:sample"
 _COMPUTATIONS: Final = (COMPUTE_PATH, MATRIX_PATH, ISOCHRONES_PATH, SNAP_PATH, ELEVATION_PATH)
-PATHS: Final = (TOKEN_PATH, *_COMPUTATIONS, CAPABILITIES_PATH, QUOTA_PATH)
+PATHS: Final = (
+    *(TOKEN_PATH, *_COMPUTATIONS, CAPABILITIES_PATH, QUOTA_PATH),
+    *(JOBS_PATH, JOB_PATH, RESULTS_PATH, ROUTES_PATH, ROUTE_PATH),
+)
 
 _CACHE_ROUTES: Final = "private, max-age=300, stale-while-revalidate=3600, stale-if-error=86400"
 
@@ -49,8 +54,14 @@ class Endpoints:
     """Version 2 on an engine, for the clients of a keyring."""
 
     def __init__(
-        self, keyring: Keyring, gate: Gate, computer: RouteComputer, surveyor: Surveyor
+        self,
+        keyring: Keyring,
+        gate: Gate,
+        computer: RouteComputer,
+        surveyor: Surveyor,
+        book: RouteBook,
     ) -> None:
+        self._book = book
         self._keyring = keyring
         self._gate = gate
         self._computer = computer
@@ -81,6 +92,7 @@ class Endpoints:
         except BaseException:
             self._gate.refund(admitted)
             raise
+        self._book.keep(admitted.account.client.id, answer.routes)
         headers = {"Cache-Control": _CACHE_ROUTES}
         return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
 
@@ -134,6 +146,7 @@ def capabilities(admitted: Pass) -> dict[str, Any]:
             "snap_points": limits.SNAP_POINTS_MAX,
             "elevation_points": limits.ELEVATION_POINTS_MAX,
             "body_bytes": limits.BODY_BYTES_MAX,
+            "job_items": limits.JOB_ITEMS_MAX if plan.has_jobs else 0,
         },
         "costs": {
             "route_credits": limits.CREDITS_PER_ROUTE,

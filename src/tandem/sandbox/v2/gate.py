@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tandem.sandbox import limits
-from tandem.sandbox.keys import Account, Keyring, Rejection
+from tandem.sandbox.keys import COMPUTE_SCOPE, Account, Keyring, Rejection
 from tandem.sandbox.problems import ApiProblem, Code, Fault
 
 VERSION_HEADER: Final = "Bikemap-Version"
@@ -35,13 +35,16 @@ class Gate:
         self._keyring = keyring
         self._clock = clock
 
-    def guard(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def guard(
+        self, handler: Handler, scope: str = COMPUTE_SCOPE
+    ) -> Callable[[Request], Awaitable[Response]]:
         """Wrap a handler so that it sees admitted requests only and its answers are labelled."""
 
         async def guarded(request: Request) -> Response:
-            account = self._authenticate(request)
+            account, scopes = self._authenticate(request)
             admitted = Pass(account)
             try:
+                _check_scope(scope, scopes)
                 self._check_rate(account)
                 _check_version(request)
                 response = await handler(request, admitted)
@@ -89,14 +92,15 @@ class Gate:
             },
         }
 
-    def _authenticate(self, request: Request) -> Account:
+    def _authenticate(self, request: Request) -> tuple[Account, frozenset[str]]:
+        """Return whose token it is, and what it is good for. Raises ApiProblem."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             challenge = {"WWW-Authenticate": _CHALLENGE}
             raise ApiProblem(Code.AUTH_INVALID, "a bearer token is needed", headers=challenge)
         account = self._keyring.check_token(token.strip())
         if isinstance(account, Account):
-            return account
+            return account, self._keyring.scopes_of(account, token.strip())
         code = Code.AUTH_EXPIRED if account is Rejection.EXPIRED else Code.AUTH_INVALID
         raise ApiProblem(code, headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'})
 
@@ -128,6 +132,11 @@ class Gate:
 def problem_response(request: Request, problem: ApiProblem) -> Response:
     """Answer with a problem under the request's name."""
     return problem.response(instance=request.url.path, trace_id=request.state.request_id)
+
+
+def _check_scope(scope: str, scopes: frozenset[str]) -> None:
+    if scope not in scopes:
+        raise ApiProblem(Code.AUTH_SCOPE, f"the scope {scope} is needed")
 
 
 def _check_version(request: Request) -> None:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from tandem.sandbox import limits
-from tandem.sandbox.keys import Keyring
+from tandem.sandbox.keys import SCOPES, Keyring
 from tandem.sandbox.requests import read_body
 
 _NO_STORE: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
@@ -38,13 +38,17 @@ class TokenEndpoint:
             if header is None
             else basic_credentials(header)
         )
+        scopes = frozenset(fields.get("scope", " ".join(SCOPES)).split())
+        if not scopes <= SCOPES:
+            return _error("invalid_scope", f"the scopes are {' '.join(sorted(SCOPES))}")
         account = self._keyring.log_in(client_id, secret)
         if account is None:
             return _error("invalid_client", "unknown client or wrong secret", 401, _CHALLENGE)
         token = {
-            "access_token": self._keyring.issue_token(account, secret),
+            "access_token": self._keyring.issue_token(account, secret, scopes),
             "token_type": "Bearer",
             "expires_in": limits.TOKEN_LIFETIME_S,
+            "scope": " ".join(sorted(scopes)),
         }
         return JSONResponse(token, headers=_NO_STORE)
 
