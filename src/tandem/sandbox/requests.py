@@ -58,7 +58,7 @@ def invalid(raised: ValidationError) -> ApiProblem:
     """Say what is wrong where."""
     errors = raised.errors(include_url=False, include_input=False)
     code = Code.REQUEST_MALFORMED
-    if any(error["type"] == "too_long" for error in errors):
+    if all(error["type"] == "too_long" for error in errors):
         code = Code.REQUEST_TOO_LARGE
     shown = errors[: limits.PROBLEM_ERRORS_MAX]
     return ApiProblem(code, faults=[_fault(code, error) for error in shown])

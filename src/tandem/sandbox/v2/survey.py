@@ -144,23 +144,33 @@ class Surveyor:
     async def _nearest(
         self, places: Sequence[Place], profile: Profile, radius_m: float
     ) -> list[tuple[Place, Place | None]]:
-        """Return each place with the nearest point of the network within the radius."""
+        """Return each place with the nearest point of the network within the radius.
+
+        The engine fails where a place is far from its map, so such places are not asked about.
+        """
+        inside = [place for place in places if coverage().contains(place)]
+        if not inside:
+            return [(place, None) for place in places]
         body = {
             **_costing(profile),
-            "locations": [_location(place, radius_m) for place in places],
+            "locations": [_location(place, radius_m) for place in inside],
             "verbose": False,
         }
         answer: Any = await self.engine.ask("/locate", body)
-        found: list[tuple[Place, Place | None]] = []
-        for place, said in zip(places, answer, strict=True):
-            edges = said["edges"] or []
-            points = [Place(edge["correlated_lon"], edge["correlated_lat"]) for edge in edges]
-            near = [point for point in points if distance_m(place, point) <= radius_m]
-            found.append((place, min(near, key=lambda at: distance_m(place, at), default=None)))
-        return found
+        found = {
+            place: _nearest_of(place, said["edges"] or [], radius_m)
+            for place, said in zip(inside, answer, strict=True)
+        }
+        return [(place, found.get(place)) for place in places]
 
     async def _sources(self) -> dict[str, Any]:
         return {"attribution": list(ATTRIBUTION), "data_version": await self.version()}
+
+
+def _nearest_of(place: Place, edges: Sequence[Mapping[str, Any]], radius_m: float) -> Place | None:
+    points = [Place(edge["correlated_lon"], edge["correlated_lat"]) for edge in edges]
+    near = [point for point in points if distance_m(place, point) <= radius_m]
+    return min(near, key=lambda at: distance_m(place, at), default=None)
 
 
 def _places(points: Sequence[surveys.Point]) -> list[Place]:
