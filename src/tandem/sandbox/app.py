@@ -26,6 +26,7 @@ from tandem.sandbox.keys import Client, ConfigurationError, Keyring
 from tandem.sandbox.problems import ApiProblem, Code, is_old
 from tandem.sandbox.traffic import Traffic, WatchTraffic
 from tandem.sandbox.v1 import endpoints as v1
+from tandem.sandbox.v1 import saved as v1_saved
 from tandem.sandbox.v1.errors import error_response
 from tandem.sandbox.v2.compute import RouteComputer
 from tandem.sandbox.v2.endpoints import PATHS, PREFIX, Endpoints
@@ -72,19 +73,22 @@ async def open_sandbox(
     async with AsyncExitStack() as stack:
         engine = Engine(await stack.enter_async_context(open_client(config.valhalla_url)))
         keyring = Keyring(config.clients, clock, new_token)
-        faults, traffic = Faults(config.seed, clock), Traffic((*v1.PATHS, *PATHS))
+        faults, traffic = Faults(config.seed, clock), Traffic((*v1.PATHS, *v1_saved.PATHS, *PATHS))
         room = Room()
         computer = RouteComputer(engine, room)
         surveyor = Surveyor(engine, room, computer.version)
         gate, routes = Gate(keyring, clock), RouteBook()
         admin = Admin(config.admin_token, faults, traffic, keyring)
-        jobs = await stack.enter_async_context(
-            open_jobs(JobBook(clock, new_job_id), gate, computer, surveyor, admin, utc_s, sleep)
+        book = JobBook(clock, new_job_id)
+        jobs, start = await stack.enter_async_context(
+            open_jobs(book, gate, computer, surveyor, admin, utc_s, sleep)
         )
+        old = v1.Endpoints(keyring, computer, surveyor, v1.Kept(routes, book, start), clock)
         yield Starlette(
             routes=[
                 *Endpoints(keyring, gate, computer, surveyor, routes).routes(),
-                *v1.Endpoints(keyring, computer, surveyor, clock).routes(),
+                *old.routes(),
+                *v1_saved.SavedRoutes(keyring, routes).routes(),
                 *jobs,
                 *SavedRoutes(gate, routes).routes(),
                 *admin.routes(),

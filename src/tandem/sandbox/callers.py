@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from tandem.sandbox.keys import Account, Keyring
-from tandem.sandbox.v1.endpoints import key_of
+from tandem.sandbox.v1.gate import key_of
 from tandem.sandbox.v2.token import basic_credentials
 
 NOBODY: Final = "nobody"

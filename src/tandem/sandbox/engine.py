@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import httpx2
 
+from tandem.platform.engine.geography import Place
 from tandem.sandbox import limits
 
 
@@ -53,6 +54,7 @@ _BY_NUMBER: Final[Mapping[int, type[EngineFailure]]] = {
     171: NotSnapped,
     442: NoPath,
     443: NoMatch,
+    444: NoMatch,
 }
 _EDGE_ATTRIBUTES: Final = (
     "edge.surface",
@@ -93,6 +95,19 @@ class Engine:
         )
         alternates = [item["trip"] for item in answer.get("alternates", ())]
         return [answer["trip"], *alternates]
+
+    async def match(
+        self, track: Sequence[Place], costing_options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the trip that a track shows. Raises EngineFailure."""
+        body = {
+            "shape": [{"lon": place.lon, "lat": place.lat} for place in track],
+            "costing": "bicycle",
+            "costing_options": {"bicycle": dict(costing_options)},
+            "shape_match": "map_snap",
+        }
+        trip: dict[str, Any] = (await self.ask("/trace_route", body))["trip"]
+        return trip
 
     async def heights_m(self, polyline6: str) -> list[float]:
         """Return the height of each vertex; where the terrain has none, the sea's."""

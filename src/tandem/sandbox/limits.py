@@ -23,6 +23,7 @@ ELEVATION_POINTS_MAX: Final = 2_000
 SNAP_DISTANCE_M_WARN: Final = 50.0
 COVERAGE_MARGIN_DEGREES: Final = 0.0005
 PROBLEM_ERRORS_MAX: Final = 20
+TRACK_POINTS_MAX: Final = 1_000
 
 # Heights that differ by less are the terrain's rounding, and no climb.
 CLIMB_NOISE_M: Final = 1.0
@@ -45,6 +46,8 @@ TOKENS_PER_CLIENT_MAX: Final = 1_000
 CREDITS_PER_ROUTE: Final = 1
 VIAS_PER_CREDIT: Final = 10
 CREDITS_FOR_ALTERNATIVES: Final = 2
+CREDITS_PER_POLL_V1: Final = 0.05
+TRACK_POINTS_PER_CREDIT: Final = 100
 CREDIT_WINDOW_S: Final = 86_400
 
 # Jobs: in memory, for all clients together; a client may have so many open.

@@ -61,23 +61,23 @@ class CreditWindow:
     def __init__(self, quota: int, window_s: float) -> None:
         self._quota = quota
         self._window_s = window_s
-        self._used = 0
+        self._used = 0.0
         self._ends_s = -math.inf
 
-    def reserve(self, now_s: float, amount: int) -> bool:
-        """Take `amount` credits; False (and none taken) where fewer remain."""
+    def reserve(self, now_s: float, amount: float) -> bool:
+        """Take `amount` credits, whole or not; False (and none taken) where fewer remain."""
         if self.remaining(now_s) < amount:
             return False
         if now_s >= self._ends_s:
-            self._used, self._ends_s = 0, now_s + self._window_s
+            self._used, self._ends_s = 0.0, now_s + self._window_s
         self._used += amount
         return True
 
-    def give_back(self, amount: int) -> None:
+    def give_back(self, amount: float) -> None:
         """Return credits reserved for work that was not done."""
-        self._used = max(0, self._used - amount)
+        self._used = max(0.0, self._used - amount)
 
-    def remaining(self, now_s: float) -> int:
+    def remaining(self, now_s: float) -> float:
         """Return the credits left."""
         return self._quota if now_s >= self._ends_s else self._quota - self._used
 

@@ -8,6 +8,7 @@ from tandem.sandbox import geometry
 from tandem.sandbox.v1.requests import MatrixQuestion, RouteQuestion
 from tandem.sandbox.v1.words import DETAILS, FINISH, REACHED_VIA, sign
 from tandem.sandbox.v2 import answers, surveys
+from tandem.sandbox.v2.jobs.book import OPEN, Job, JobStatus
 from tandem.sandbox.v2.maneuvers import ManeuverKind
 
 _MS_PER_S = 1_000
@@ -25,6 +26,28 @@ def paths(answer: answers.ComputeAnswer, question: RouteQuestion, took_ms: int) 
             "road_data_timestamp": answer.data_version,
         },
     }
+
+
+def saved(route: answers.Route) -> dict[str, Any]:
+    """Say a route that was computed before, as the service for people has it."""
+    return {
+        "id": route.id,
+        "distance": route.distance_m,
+        "duration": route.duration_s,
+        "ascent": route.ascent_m,
+        "descent": route.descent_m,
+        "bounds": list(route.bbox),
+    }
+
+
+def solution(job: Job, question: MatrixQuestion) -> dict[str, Any]:
+    """Say how far a matrix is that is computed apart, and what came of it."""
+    if job.status in OPEN:
+        return {"status": "waiting" if job.status is JobStatus.QUEUED else "processing"}
+    if job.failures or not job.results:
+        return {"status": "failed"}
+    computed = surveys.MatrixAnswer.model_validate(job.results[0]["matrix"])
+    return {"status": "finished", "solution": matrix(computed, question)}
 
 
 def matrix(answer: surveys.MatrixAnswer, question: MatrixQuestion) -> dict[str, Any]:

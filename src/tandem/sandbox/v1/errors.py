@@ -34,6 +34,7 @@ _REFUSALS: Final[Mapping[Code, tuple[int, str, str]]] = {
 }
 _FAILURES: Final[Mapping[Code, tuple[int, str]]] = {
     Code.REQUEST_NOT_FOUND: (404, "Not found"),
+    Code.JOB_NOT_FOUND: (404, "No job has this id"),
     Code.REQUEST_METHOD: (405, "Method not allowed"),
     Code.AUTH_INVALID: (401, "Wrong credentials. Register and get a valid API key"),
     Code.AUTH_EXPIRED: (401, "Wrong credentials. Register and get a valid API key"),

@@ -52,6 +52,27 @@ class RouteComputer:
         async with self._room.place():
             return await self._answer(request)
 
+    async def match(self, track: Sequence[Place], request: ComputeRequest) -> answers.ComputeAnswer:
+        """Answer the route that a track shows, in the form of a request. Raises ApiProblem."""
+        _check_reach(request)
+        options = translate.costing_options(request)
+        async with self._room.place():
+            try:
+                trip = await self._engine.match(track, options)
+            except (engine.NoMatch, engine.NoPath, engine.NotSnapped) as error:
+                raise ApiProblem(Code.ROUTE_NO_PATH) from error
+            except engine.TooLong as error:
+                raise ApiProblem(Code.ROUTE_TOO_LONG) from error
+            line = translate.line_of(trip)
+            places = translate.places_on_line(request.waypoints, line)
+            return answers.ComputeAnswer(
+                routes=[await self._route(trip, line, options, request, [])],
+                waypoints=translate.snapped(places, [0.0] * len(places)),
+                warnings=[],
+                attribution=list(ATTRIBUTION),
+                data_version=await self.version(),
+            )
+
     async def _answer(self, request: ComputeRequest) -> answers.ComputeAnswer:
         options = translate.costing_options(request)
         trips = await self._trips(request, options)

@@ -63,7 +63,7 @@ class Gate:
             wait_s = math.ceil(window.reset_s(now_s))
             raise ApiProblem(
                 Code.QUOTA_EXHAUSTED,
-                f"{window.remaining(now_s)} credits are left and {amount} are needed",
+                f"{math.floor(window.remaining(now_s))} credits are left and {amount} are needed",
                 headers={"Retry-After": str(wait_s)},
             )
         admitted.spent_credits += amount
@@ -82,7 +82,7 @@ class Gate:
             "plan": plan.name,
             "credits": {
                 "limit": plan.credits,
-                "remaining": window.remaining(now_s),
+                "remaining": math.floor(window.remaining(now_s)),
                 "reset_s": math.ceil(window.reset_s(now_s)),
             },
             "burst": {
@@ -124,7 +124,7 @@ class Gate:
             f'"burst";q={plan.burst};w={plan.burst_window_s}, '
             f'"credits";q={plan.credits};w={plan.credit_window_s}'
         )
-        left, reset_s = window.remaining(now_s), math.ceil(window.reset_s(now_s))
+        left, reset_s = math.floor(window.remaining(now_s)), math.ceil(window.reset_s(now_s))
         response.headers.setdefault("RateLimit", f'"credits";r={left};t={reset_s}')
         response.headers[_CREDITS_HEADER] = str(admitted.spent_credits)
 

@@ -7,7 +7,7 @@ very bytes, so that who has them need not be sent them again.
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
@@ -26,6 +26,8 @@ _CACHE: Final = "private, max-age=300, stale-while-revalidate=3600, stale-if-err
 _GPX, _GEOJSON, _JSON = "application/gpx+xml", "application/geo+json", "application/json"
 _ENDINGS: Final = {".gpx": _GPX, ".geojson": _GEOJSON}
 _GPX_SPACE: Final = "http://www.topografix.com/GPX/1/1"
+
+_NONE: Final[OrderedDict[str, tuple[int, answers.Route]]] = OrderedDict()
 
 
 class RouteBook:
@@ -52,11 +54,24 @@ class RouteBook:
             raise ApiProblem(Code.ROUTE_NOT_FOUND)
         return kept[route_id][1]
 
+    def within(self, client_id: str, bounds: Sequence[float] | None) -> list[answers.Route]:
+        """Return a client's routes that touch west, south, east and north; the newest first."""
+        kept = [route for _, route in reversed(self._kept.get(client_id, _NONE).values())]
+        if bounds is None:
+            return kept
+        west, south, east, north = bounds
+        return [
+            one
+            for one in kept
+            if one.bbox[0] <= east and one.bbox[2] >= west
+            if one.bbox[1] <= north and one.bbox[3] >= south
+        ]
+
     def page(
         self, client_id: str, before: int | None, limit: int
     ) -> tuple[list[answers.Route], str | None]:
         """Return routes, the newest first, that came before a number; and where to go on."""
-        kept = reversed(self._kept.get(client_id, {}).values())
+        kept = reversed(self._kept.get(client_id, _NONE).values())
         older = [one for one in kept if before is None or one[0] < before]
         page = older[:limit]
         cursor = str(page[-1][0]) if len(older) > limit else None

@@ -12,7 +12,7 @@ from tandem.sandbox.admin import Admin
 from tandem.sandbox.v2.compute import RouteComputer
 from tandem.sandbox.v2.gate import Gate
 from tandem.sandbox.v2.jobs.admin import JobAdmin
-from tandem.sandbox.v2.jobs.book import JobBook
+from tandem.sandbox.v2.jobs.book import Job, JobBook
 from tandem.sandbox.v2.jobs.endpoints import JobEndpoints
 from tandem.sandbox.v2.jobs.messages import Messenger
 from tandem.sandbox.v2.jobs.runner import JobRunner
@@ -28,12 +28,12 @@ async def open_jobs(
     admin: Admin,
     utc_s: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
-) -> AsyncIterator[list[Route]]:
-    """Give the HTTP routes; jobs are worked on while the context lasts."""
+) -> AsyncIterator[tuple[list[Route], Callable[[Job], None]]]:
+    """Give the HTTP routes, and what starts a job; they are worked on while the context lasts."""
     async with open_sender(WebhookReach.LOOPBACK, limits.MESSAGE_CONNECTIONS_MAX) as sender:
         messenger = Messenger(sender, utc_s, sleep)
         runner = JobRunner(book, computer, surveyor, messenger.tell, sleep)
         endpoints = JobEndpoints(gate, book, runner.add)
         switches = JobAdmin(book, runner, messenger)
         async with messenger.sending(), runner.running():
-            yield [*endpoints.routes(), *switches.routes(admin.only_admin)]
+            yield [*endpoints.routes(), *switches.routes(admin.only_admin)], runner.add
