@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tandem.platform.config import PREFIX, Settings
 
 _ROOT = Path(__file__).parents[2]
@@ -28,12 +30,13 @@ def test_every_setting_is_documented() -> None:
     assert missing == []
 
 
-def test_every_test_of_the_conformance_table_exists() -> None:
-    """Each `module.py::name` of the table is defined in that module."""
-    page = (_ROOT / "docs" / "internals" / "conformance.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["conformance", "quirks"])
+def test_every_test_of_a_table_exists(name: str) -> None:
+    """Each `module.py::name` of a table is defined in that module."""
+    page = (_ROOT / "docs" / "internals" / f"{name}.md").read_text(encoding="utf-8")
     missing = []
-    for module, name in re.findall(r"`([a-z_/]+\.py)::(\w+)`", page):
+    for module, function in re.findall(r"`([a-z_0-9/]+\.py)::(\w+)`", page):
         path = module if "/" in module else f"tests/conformance/{module}"
-        if f"def {name}(" not in (_ROOT / path).read_text(encoding="utf-8"):
-            missing.append(f"{path}::{name}")
+        if f"def {function}(" not in (_ROOT / path).read_text(encoding="utf-8"):
+            missing.append(f"{path}::{function}")
     assert missing == []

@@ -29,7 +29,14 @@ from tandem.routing.domain.answers import (
     Snapped,
 )
 from tandem.routing.domain.area import Area
-from tandem.routing.domain.errors import DeadlineExceeded, NoneAnswered, Refusal, RoutingError
+from tandem.routing.domain.coordinate import line_length_m
+from tandem.routing.domain.errors import (
+    DeadlineExceeded,
+    NoneAnswered,
+    Refusal,
+    RoutingError,
+    TooLong,
+)
 from tandem.routing.domain.estimate import estimated
 from tandem.routing.domain.keys import RequestKey
 from tandem.routing.domain.request import (
@@ -124,6 +131,7 @@ class RoutingGateway:
         if CALLER.get().partition is Partition.LIVE:
             self.on_asked(request)
         try:
+            _check_reach(request)
             result = await self._answer(request, deadline)
         except RoutingError as error:
             self._metrics.refusals.labels(error.code).inc()
@@ -351,3 +359,10 @@ def _area(request: Request, answer: DomainAnswer) -> Area:
 def _patience_ms(deadline: Deadline) -> float:
     """How long to wait for a call of somebody else's, so that something old can still be given."""
     return deadline.remaining_s() * 1_000 - limits.ANSWER_MARGIN_MS / 2
+
+
+def _check_reach(request: Request) -> None:
+    if isinstance(request, RouteRequest):
+        crow_m = line_length_m(request.places)
+        if crow_m > limits.CROW_DISTANCE_M_MAX:
+            raise TooLong(f"a route may have {limits.CROW_DISTANCE_M_MAX:.0f} m as the crow flies")

@@ -105,6 +105,9 @@ INSTRUCTION_CHARS_MAX: Final = 500
 ATTRIBUTIONS_MAX: Final = 10
 ATTRIBUTION_CHARS_MAX: Final = 300
 
+# What is farther as the crow flies is asked of nobody: a provider works on where we hang up.
+CROW_DISTANCE_M_MAX: Final = 1_000_000.0
+
 # What a believable route looks like.
 SPEED_KMH_MIN: Final = 1.0
 SPEED_KMH_MAX: Final = 80.0

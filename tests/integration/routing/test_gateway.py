@@ -36,6 +36,7 @@ from tandem.routing.domain.errors import (
     NoRoute,
     OutOfCoverage,
     Refusal,
+    TooLong,
 )
 from tandem.routing.domain.preference import BicycleProfile
 from tandem.routing.domain.request import RouteRequest
@@ -196,6 +197,18 @@ async def test_refusal_is_an_answer() -> None:
         assert primary.count(COMPUTE_PATH) == 2
     assert sample(registry, "tandem_routing_breaker_state", PRIMARY_ROUTES) == 0
     assert sample(registry, "tandem_routing_refusals_total", {"code": "no_route"}) == 31
+
+
+async def test_what_is_too_far_is_asked_of_nobody() -> None:
+    """A provider goes on working where we hang up, so it is not given what would take long."""
+    far = RouteRequest.through(MARKET, Coordinate(2.35, 48.85))
+    async with (
+        bikemap(always(_FINE)) as primary,
+        gateway_on(primary.url, None) as gateway,
+    ):
+        with pytest.raises(TooLong):
+            await gateway.ask(far, soon())
+        assert primary.seen == []
 
 
 async def test_many_refusals_do_not_open_the_breaker() -> None:

@@ -131,6 +131,7 @@ async def test_refusals_come_through(code: str, error: type[sdk.Refusal], status
         ({"waypoints": _ENDS, "deadline_ms": DEADLINE_MS_MAX + 1}, "deadline_ms"),
         ({"waypoints": _ENDS, "deadline_ms": 1e3 + 0.5}, "deadline_ms"),
         ({"waypoints": _ENDS, "geometry": "wkt"}, "geometry"),
+        ({"waypoints": _ENDS, "departure_at": "2026-11-23T08:00:00"}, "departure_at"),
         ({"waypoints": _ENDS, "avoid": []}, "avoid"),
     ],
 )

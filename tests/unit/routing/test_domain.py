@@ -1,6 +1,8 @@
 """Places, requests, estimates and climbs."""
 
 import math
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from tests.support.routing import MARKET, STATION
@@ -37,6 +39,13 @@ def test_requests_have_two_to_fifty_waypoints(count: int) -> None:
     with pytest.raises(InvalidRequest) as refused:
         RouteRequest.through(*(MARKET,) * count)
     assert refused.value.field == "waypoints"
+
+
+def test_a_departure_has_an_offset() -> None:
+    """Without one nobody knows when it is."""
+    naive = datetime(2026, 11, 23, 8)  # noqa: DTZ001 - it is refused
+    with pytest.raises(InvalidRequest, match="offset"):
+        replace(RouteRequest.through(Coordinate(24, 60), Coordinate(25, 60)), departure_at=naive)
 
 
 def test_key_ignores_what_is_too_small_to_matter() -> None:
