@@ -91,14 +91,25 @@ def demo(
 
 @app.command()
 def sandbox(
-    valhalla_url: Annotated[str, typer.Option(help="Base URL of the Valhalla behind it.")],
+    valhalla_url: Annotated[
+        str | None, typer.Option(help="Base URL of the Valhalla behind it; its own by default.")
+    ] = None,
     port: Annotated[int, typer.Option(help="Port on loopback.")] = 8651,
     seed: Annotated[int, typer.Option(help="Seed of its faults and latencies.")] = 1,
+    plan: Annotated[
+        str, typer.Option(help="Plan of the client that is made up: starter, standard, business.")
+    ] = "business",
+    faults: Annotated[
+        Path | None, typer.Option(help="JSON file of what goes wrong from the start.")
+    ] = None,
+    data_directory: DataDirectory = None,
 ) -> None:
     """Serve the Bikemap stand-in on loopback until Ctrl-C."""
-    from tandem.sandbox.main import run
+    from tandem.platform.config import load_settings
+    from tandem.sandbox.main import Choices, run
 
-    run(port=port, valhalla_url=valhalla_url, seed=seed)
+    engine = load_settings(data_directory=data_directory).data_directory / "engine"
+    run(Choices(port, seed, plan, faults, valhalla_url, engine))
     end_process(0)
 
 

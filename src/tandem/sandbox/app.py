@@ -20,7 +20,7 @@ from tandem.sandbox import limits
 from tandem.sandbox.admin import Admin
 from tandem.sandbox.callers import client_of
 from tandem.sandbox.engine import Engine, EngineFailure, open_client
-from tandem.sandbox.faults import Faults
+from tandem.sandbox.faults import FaultPlan, Faults
 from tandem.sandbox.injection import InjectFaults
 from tandem.sandbox.keys import Client, ConfigurationError, Keyring
 from tandem.sandbox.problems import ApiProblem, Code, is_old
@@ -50,6 +50,7 @@ class SandboxConfig:
     clients: tuple[Client, ...]
     admin_token: str = field(repr=False)
     seed: int = 0
+    faults: FaultPlan = field(default_factory=FaultPlan)
 
     def __post_init__(self) -> None:
         if len(self.admin_token) < limits.SECRET_CHARS_MIN:
@@ -74,6 +75,7 @@ async def open_sandbox(
         engine = Engine(await stack.enter_async_context(open_client(config.valhalla_url)))
         keyring = Keyring(config.clients, clock, new_token)
         faults, traffic = Faults(config.seed, clock), Traffic((*v1.PATHS, *v1_saved.PATHS, *PATHS))
+        faults.replace(config.faults)
         room = Room()
         computer = RouteComputer(engine, room)
         surveyor = Surveyor(engine, room, computer.version)

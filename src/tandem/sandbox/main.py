@@ -4,17 +4,25 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import typer
+from pydantic import ValidationError
 
+from tandem.platform.engine.engine import ValhallaEngine
+from tandem.platform.engine.tiles import prepare_engine
 from tandem.platform.http.serving import HttpServer
 from tandem.platform.telemetry import configure_logging
 from tandem.platform.webhooks.signing import write_secret
 from tandem.sandbox import limits
 from tandem.sandbox.app import SandboxConfig, open_sandbox
-from tandem.sandbox.keys import Client, parse_clients
+from tandem.sandbox.faults import FaultPlan
+from tandem.sandbox.keys import Client, ConfigurationError, parse_clients
 from tandem.sandbox.metering import PLANS
 
 CLIENTS_VARIABLE: Final = "TANDEM_SANDBOX_CLIENTS"
@@ -25,26 +33,73 @@ _DEFAULT_CLIENT_ID: Final = "demo"
 _DEFAULT_PLAN: Final = "business"
 
 
-def run(*, port: int, valhalla_url: str, seed: int) -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP; `port` 0 takes a free one.
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line says; `port` 0 takes a free one.
+
+    `plan` is of the client that is made up, `faults` a file of a fault plan. Without a
+    `valhalla_url` an engine of its own is kept in `engine_directory`.
+    """
+
+    port: int
+    seed: int
+    plan: str
+    faults: Path | None
+    valhalla_url: str | None
+    engine_directory: Path
+
+
+def run(choices: Choices) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP.
 
     `TANDEM_SANDBOX_CLIENTS` (JSON, see `keys.parse_clients`) and `TANDEM_SANDBOX_ADMIN_TOKEN` say
     who may come in; what is not set is made up, and printed once.
 
     Raises:
-        ConfigurationError: The environment does not make sense.
+        ConfigurationError: The environment, the plan or the faults do not make sense.
         ProcessError: The port cannot be had.
+        EngineError: The engine cannot be had.
     """
     configure_logging()
-    config, made_up = configure(os.environ, valhalla_url=valhalla_url, seed=seed)
+    plan = _read_faults(choices.faults)
+    with _engine(choices) as valhalla_url:
+        config, made_up = configure(
+            os.environ, valhalla_url=valhalla_url, seed=choices.seed, plan=choices.plan
+        )
 
-    def announce(url: str) -> None:
-        typer.echo(f"The Bikemap stand-in listens on {url}")
-        for line in made_up:
-            typer.echo(line)
+        def announce(url: str) -> None:
+            typer.echo(f"The Bikemap stand-in listens on {url}")
+            for line in made_up:
+                typer.echo(line)
 
-    with asyncio.Runner() as runner:
-        runner.run(_serve(config, port, announce))
+        with asyncio.Runner() as runner:
+            runner.run(_serve(replace(config, faults=plan), choices.port, announce))
+
+
+@contextmanager
+def _engine(choices: Choices) -> Iterator[str]:
+    if choices.valhalla_url is not None:
+        yield choices.valhalla_url
+        return
+    tiles = prepare_engine(choices.engine_directory)
+    with (
+        tempfile.TemporaryDirectory(prefix="tandem-sandbox-") as directory,
+        ValhallaEngine(tiles, Path(directory)) as engine,
+    ):
+        yield engine.url
+
+
+def _read_faults(path: Path | None) -> FaultPlan:
+    if path is None:
+        return FaultPlan()
+    try:
+        return FaultPlan.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise ConfigurationError(f"{path}: {where}: {first['msg']}") from error
 
 
 def configure(
@@ -52,6 +107,7 @@ def configure(
     *,
     valhalla_url: str,
     seed: int,
+    plan: str = _DEFAULT_PLAN,
     new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(_SECRET_BYTES),
     new_key: Callable[[], bytes] = lambda: secrets.token_bytes(_SECRET_BYTES),
 ) -> tuple[SandboxConfig, list[str]]:
@@ -66,8 +122,9 @@ def configure(
         clients = parse_clients(clients_text)
     else:
         secret, webhook_secret = new_secret(), write_secret(new_key())
-        plan = PLANS[_DEFAULT_PLAN]
-        clients = (Client(_DEFAULT_CLIENT_ID, (secret,), plan, (webhook_secret,)),)
+        if plan not in PLANS:
+            raise ConfigurationError(f"the plans are {', '.join(PLANS)}")
+        clients = (Client(_DEFAULT_CLIENT_ID, (secret,), PLANS[plan], (webhook_secret,)),)
         made_up.append(f"client_id={_DEFAULT_CLIENT_ID} client_secret={secret}")
         made_up.append(f"webhook_secret={webhook_secret}")
     admin_token = environment.get(ADMIN_TOKEN_VARIABLE)
