@@ -16,6 +16,7 @@ settings.register_profile(
 settings.load_profile("tandem")
 
 pytest_plugins = [
+    "tests.support.spans",
     "tests.support.clock",
     "tests.support.doors",
     "tests.support.engine",

@@ -49,6 +49,7 @@ from tandem.routing.domain.request import (
 )
 from tandem.routing.domain.result import Freshness, Result
 from tandem.routing.metrics import RoutingMetrics
+from tandem.routing.tracing import asking
 from tandem.routing.upstream import Upstream
 
 ESTIMATE_PROVIDER = "estimate"
@@ -131,8 +132,10 @@ class RoutingGateway:
         if CALLER.get().partition is Partition.LIVE:
             self.on_asked(request)
         try:
-            _check_reach(request)
-            result = await self._answer(request, deadline)
+            with asking(request.operation) as asked:
+                _check_reach(request)
+                result = await self._answer(request, deadline)
+                asked.answered(result)
         except RoutingError as error:
             self._metrics.refusals.labels(error.code).inc()
             raise

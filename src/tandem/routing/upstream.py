@@ -54,6 +54,7 @@ from tandem.routing.domain.usage import Usage
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.port import Answered, Provider
 from tandem.routing.quota import NO_QUOTA, Quota
+from tandem.routing.tracing import attempting
 
 type OnAttempt = Callable[[str, BaseException | None, float], None]
 
@@ -198,7 +199,7 @@ class Upstream:
         """Make the call through its layers, if its credits are free."""
 
         async def attempts(until: Deadline) -> Answered:
-            return await pipeline.run(lambda nearer: self.provider.call(request, nearer), until)
+            return await pipeline.run(lambda nearer: self._attempt(request, nearer), until)
 
         quota = self._policy.quota
         if quota.credits is None:
@@ -208,6 +209,10 @@ class Upstream:
             quota.credits, quota.credits_key, cost, self._spent, self._account_credits
         )
         return await reserved.run(attempts, deadline)
+
+    async def _attempt(self, request: Request, deadline: Deadline) -> Answered:
+        with attempting(self.provider.name, request.operation):
+            return await self.provider.call(request, deadline)
 
     def _spent(self, end: object) -> float | None:
         """Read from an answer or an error what the call cost, if the provider said so."""

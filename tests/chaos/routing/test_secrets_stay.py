@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from psycopg import sql
 from tests.support.fault_server import FaultServer, Reply, Seen, html_reply, json_reply
 from tests.support.routing import MARKET, STATION, compute_answer, soon
+from tests.support.spans import Spans
 
 from tandem.platform.config import LogFormat, LogLevel, Settings
 from tandem.platform.telemetry import configure_logging
@@ -148,8 +149,10 @@ def raw_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtu
     structlog.reset_defaults()
 
 
-async def test_no_sink_has_a_secret(database_uri: str, raw_log: pytest.LogCaptureFixture) -> None:
-    """Raw logs at debug level, errors, metrics, tables, settings, and where redirects lead."""
+async def test_no_sink_has_a_secret(
+    database_uri: str, raw_log: pytest.LogCaptureFixture, spans: Spans
+) -> None:
+    """Raw logs at debug level, errors, spans, metrics, tables, and where redirects lead."""
     registry = CollectorRegistry()
     async with FaultServer(lambda _seen: Reply()) as sink, _provider(sink) as provider:
         settings = _settings(provider.url)
@@ -172,9 +175,11 @@ async def test_no_sink_has_a_secret(database_uri: str, raw_log: pytest.LogCaptur
     assert told
     assert raw_log.records
     assert sink.seen == []
+    assert spans.ended("routing.attempt")
     sinks = {
         "logs": raw_log.text,
         "errors": "".join(told),
+        "spans": spans.text(),
         "metrics": metrics,
         "tables": tables,
         "settings": repr(settings) + repr(routing),
