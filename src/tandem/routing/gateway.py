@@ -94,6 +94,7 @@ class RoutingGateway:
     ) -> None:
         self._chain = chain
         self._cache = cache
+        cache.on_purged = self._forget
         self._metrics = metrics
         self._clock = clock
         self._flights: SingleFlight[RequestKey, _Flown] = SingleFlight()
@@ -171,6 +172,10 @@ class RoutingGateway:
     async def purge(self, area: Area) -> int:
         """Forget what was answered about an area; return how many shared entries that were."""
         return await self._cache.purge(area)
+
+    def _forget(self, area: Area) -> None:
+        for upstream in self._chain.upstreams:
+            upstream.purge(area)
 
     async def _answer(self, request: Request, deadline: Deadline) -> Result[DomainAnswer]:
         if deadline.expired():

@@ -39,6 +39,7 @@ from tandem.resilience.throttle import AdaptiveThrottle
 from tandem.routing import limits
 from tandem.routing.cache.aging import AgingStore
 from tandem.routing.domain import errors
+from tandem.routing.domain.area import Area
 from tandem.routing.domain.errors import (
     LocallyRejected,
     RateLimited,
@@ -115,9 +116,10 @@ class Upstream:
         self.on_attempt: OnAttempt = lambda _name, _raised, _took_s: None
         """Told of each attempt: whose, what it raised, and how long it took."""
         self._hold_off = HoldOff()
-        self._negative: AgingStore[RequestKey, RoutingError] = AgingStore(
+        self._negative: AgingStore[RequestKey, tuple[RoutingError, Area]] = AgingStore(
             limits.NEGATIVE_ENTRIES_MAX
         )
+        self._purges = 0
         operations = sorted(provider.capabilities.operations)
         self._breakers = {one: CircuitBreaker(policy.breaker, chance) for one in operations}
         self._limiters = {one: GradientLimiter(policy.limiter) for one in operations}
@@ -165,6 +167,11 @@ class Upstream:
         """Whether the breaker of an operation lets calls through now."""
         return self._breakers[operation].state(self._clock())
 
+    def purge(self, area: Area) -> None:
+        """Forget what the provider could not do in an area: it is to be asked again."""
+        self._purges += 1
+        self._negative.discard_where(lambda known: known[1].touches(area))
+
     async def call(self, request: Request, deadline: Deadline) -> Answered:
         """Ask the provider, or say at once what it said a while ago.
 
@@ -183,11 +190,13 @@ class Upstream:
         pipeline = self._pipelines.get(request.operation)
         if pipeline is None:
             raise Unsupported(f"the provider has no {request.operation.value}")
+        purges_seen = self._purges
         try:
             return await self._paid(request, pipeline, deadline)
         except RoutingError as error:
-            if error.traits.negative_s > 0:
-                self._negative.put(key, error, self._clock())
+            if error.traits.negative_s > 0 and purges_seen == self._purges:
+                about = Area.around(request.places)
+                self._negative.put(key, (error, about), self._clock())
             raise
         except AttemptTimedOut as error:
             raise ReadTimeout("the provider did not answer in time") from error
@@ -232,7 +241,7 @@ class Upstream:
         known = self._negative.get(key, self._clock())
         if known is None:
             return
-        error, age_s = known
+        (error, _), age_s = known
         if age_s >= error.traits.negative_s:
             self._negative.discard(key)
             return

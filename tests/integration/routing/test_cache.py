@@ -1,8 +1,10 @@
 """The cache over real PostgreSQL: two processes' worth of it, and a database that dies."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -16,7 +18,7 @@ from tandem.routing.domain.answers import Routes
 from tandem.routing.domain.area import Area
 from tandem.routing.domain.errors import NotSnapped
 from tandem.routing.domain.estimate import estimate
-from tandem.routing.limits import CACHE_STORE_PAUSE_S
+from tandem.routing.limits import CACHE_STORE_PAUSE_S, CACHE_VALUE_BYTES_MAX
 from tandem.routing.storage.cache.store import CacheStore, open_cache_store
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +108,32 @@ async def test_an_answer_that_a_purge_overtook_is_not_kept(store: CacheStore) ->
         assert await store.find(digest(_KEY), clock()) is None
         await first._follow_purges(store)
         assert first.recall(_KEY) is None
+
+
+async def test_a_purge_overtakes_without_a_shared_tier_too() -> None:
+    """Memory alone keeps nothing either that was asked for before a purge."""
+    async with _cache(None, VirtualClock()) as cache:
+        seen = cache.purges_seen
+        await cache.purge(_AREA)
+        cache.keep(_KEY, _KEPT, _AREA, _SPANS, purges_seen=seen)
+        assert cache.recall(_KEY) is None
+        cache.keep(_KEY, _KEPT, _AREA, _SPANS)
+        assert cache.recall(_KEY) is not None
+
+
+async def test_memory_keeps_what_is_newer_than_the_shared_tier(store: CacheStore) -> None:
+    """What could not be shared is not replaced in memory by what is there from before."""
+    clock, chance = VirtualClock(), random.Random(1)
+    noise = "".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(CACHE_VALUE_BYTES_MAX))
+    large = replace(_KEPT, attribution=(noise,))
+    async with _cache(store, clock) as cache:
+        cache.keep(_KEY, _KEPT, _AREA, _SPANS)
+        clock.advance(60)
+        cache.keep(_KEY, large, _AREA, _SPANS)
+        await cache._writes.join()
+        clock.advance(120)
+        for _ in range(2):
+            assert await cache.find(_KEY, soon()) == (large, Age.REVALIDATE, 120.0)
 
 
 async def test_one_process_fetches_for_all(store: CacheStore) -> None:

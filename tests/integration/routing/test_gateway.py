@@ -29,6 +29,7 @@ from tests.support.routing import (
 
 from tandem.platform.secrets import live
 from tandem.resilience.limiter import LimiterSettings
+from tandem.routing.domain.area import Area
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m
 from tandem.routing.domain.errors import (
     DeadlineExceeded,
@@ -197,6 +198,20 @@ async def test_refusal_is_an_answer() -> None:
         assert primary.count(COMPUTE_PATH) == 2
     assert sample(registry, "tandem_routing_breaker_state", PRIMARY_ROUTES) == 0
     assert sample(registry, "tandem_routing_refusals_total", {"code": "no_route"}) == 31
+
+
+async def test_a_purge_forgets_a_no_as_well() -> None:
+    """Whoever had no way there is asked again: the map may know one now."""
+    says = problem(422, "route.no_path")
+    async with bikemap(lambda _seen: says) as server, gateway_on(server.url, None) as gateway:
+        with pytest.raises(NoRoute):
+            await gateway.ask(REQUEST, soon())
+        says = _FINE
+        await gateway.purge(Area.around([Coordinate(0.0, 0.0)]))
+        with pytest.raises(NoRoute):
+            await gateway.ask(REQUEST, soon())
+        await gateway.purge(Area.around([MARKET]))
+        assert _label(await gateway.ask(REQUEST, soon())) == _LIVE
 
 
 async def test_what_is_too_far_is_asked_of_nobody() -> None:

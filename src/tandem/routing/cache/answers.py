@@ -94,6 +94,8 @@ class AnswerCache[V]:
         self._paused_until_s = float("-inf")
         self._holder = uuid4()
         self._tasks: list[asyncio.Task[None]] = []
+        self.on_purged: Callable[[Area], None] = lambda _area: None
+        """Told of each area that is purged, here or by another process."""
         metrics.entries.set_function(lambda: len(self._memory))
 
     async def __aenter__(self) -> Self:
@@ -187,6 +189,7 @@ class AnswerCache[V]:
         """
         self._purge_memory(area)
         if self._store is None:
+            self._purges_seen += 1
             return 0
         gone = await self._store.purge(area)
         self._metrics.purged.labels("shared").inc(gone)
@@ -244,9 +247,14 @@ class AnswerCache[V]:
             entry = _Entry(self._codec.load(value), _EVERYWHERE, lifetime)
         except ValueError:
             return None  # another version's: as good as none
-        if seen == self._purges_seen:
+        if seen == self._purges_seen and not self._knows_newer(key, lifetime):
             self._memory.put(key, entry, lifetime.stored_s)
         return _found(entry, now_s)
+
+    def _knows_newer(self, key: Hashable, lifetime: Lifetime) -> bool:
+        """Tell whether memory has something that has not come to the shared tier, or never will."""
+        known = self._memory.get(key, lifetime.stored_s)
+        return known is not None and known[0].lifetime.stored_s > lifetime.stored_s
 
     def _do_later(self, deed: _Deed) -> None:
         try:
@@ -293,6 +301,7 @@ class AnswerCache[V]:
                 self._purge_memory(area)
 
     def _purge_memory(self, area: Area) -> None:
+        self.on_purged(area)
         gone = self._memory.discard_where(lambda entry: entry.area.touches(area))
         self._metrics.purged.labels("memory").inc(gone)
 

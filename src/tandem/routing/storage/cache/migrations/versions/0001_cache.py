@@ -1,4 +1,4 @@
-"""The cache's tables. Unlogged: after a crash they are empty, and a cache may be."""
+"""The cache's tables. Unlogged: after a crash they are empty, and a cache may be (see 0002)."""
 
 from alembic import op
 
