@@ -3,7 +3,7 @@
 import json
 from xml.etree import ElementTree as ET
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.routing_answers import (
     ANSWERS,
@@ -43,6 +43,15 @@ from tandem.routing.wire.places import (
 )
 from tandem.routing.wire.routes import PlanAnswer, plan_answer
 
+_LABEL = {
+    "provider": "bikemap",
+    "freshness": "fresh_cache",
+    "degraded": False,
+    "attribution": ["© Test"],
+    "age_s": 1.5,
+}
+_EAST_END = Coordinate(180.0, 10.0)
+_DATE_LINE = Route(1.0, 1.0, 0.0, 0.0, (_EAST_END, Coordinate(179.0, 10.0)), ())
 _GPX = "{http://www.topografix.com/GPX/1/1}"
 
 
@@ -93,15 +102,32 @@ def test_the_others_come_through_too(
     assert ElevationAnswer.model_validate_json(told).to_domain().answer == elevations
 
 
-@given(routes_of(), st.lists(COORDINATES, max_size=3), st.lists(TEXTS, max_size=2), TEXTS)
+@given(
+    routes_of(),
+    st.lists(COORDINATES, max_size=3),
+    st.lists(TEXTS, max_size=2),
+    TEXTS,
+    st.sampled_from(Freshness),
+)
+@example(_DATE_LINE, [_EAST_END], [], "", Freshness.ESTIMATE)
 def test_gpx_is_xml_that_says_the_line(
-    route: Route, stops: list[Coordinate], attribution: list[str], name: str
+    route: Route, stops: list[Coordinate], attribution: list[str], name: str, freshness: Freshness
 ) -> None:
-    """Whatever characters a name has, a parser reads the file; each vertex is in it."""
-    root = ET.fromstring(gpx(route, stops, attribution, name))  # noqa: S314 - our own file
+    """Whatever characters a name has, a parser reads the file; each vertex and the label is in it.
+
+    Longitudes are those of the schema: from -180 to below 180.
+    """
+    routes, credit = Routes((route,)), tuple(attribution)
+    result = Result(routes, "bikemap", freshness, degraded=True, attribution=credit, age_s=1.5)
+    root = ET.fromstring(gpx(result, stops, name))  # noqa: S314 - our own file
     points = root.findall(f"{_GPX}trk/{_GPX}trkseg/{_GPX}trkpt")
     read = [Coordinate(float(one.attrib["lon"]), float(one.attrib["lat"])) for one in points]
-    assert read == list(route.geometry)
+    assert all(one.lon < 180 for one in read)
+    assert read == [Coordinate(-180.0, at.lat) if at.lon == 180 else at for at in route.geometry]
+    track = root.find(f"{_GPX}trk")
+    assert track is not None
+    assert track.findtext(f"{_GPX}desc") == f"{freshness.value}, degraded, 2 s old"
+    assert track.findtext(f"{_GPX}src") == "bikemap"
     assert len(root.findall(f"{_GPX}wpt")) == len(stops)
     heights = [one.findtext(f"{_GPX}ele") for one in points]
     assert all(heights) if route.heights_m else not any(heights)
@@ -110,11 +136,15 @@ def test_gpx_is_xml_that_says_the_line(
 @given(ROUTES, ISOCHRONES)
 def test_geojson_has_longitude_first(routes: Routes, isochrone: Isochrone) -> None:
     """Features whose positions are those of the answer, and that JSON can say."""
-    drawn = json.loads(json.dumps(route_collection(routes, ["© Test"])))
+    drawn = json.loads(json.dumps(route_collection(_labelled(routes))))
+    assert {name: drawn[name] for name in _LABEL} == _LABEL
     for feature, route in zip(drawn["features"], routes.routes, strict=True):
         rows = feature["geometry"]["coordinates"]
         assert [(row[0], row[1]) for row in rows] == [(at.lon, at.lat) for at in route.geometry]
         assert all(len(row) == (2 if route.heights_m is None else 3) for row in rows)
-    drawn = json.loads(json.dumps(isochrone_collection(isochrone, Measure.TIME_S, [])))
+        corners = [*map(min, zip(*rows, strict=True)), *map(max, zip(*rows, strict=True))]
+        assert feature["bbox"] == corners
+    drawn = json.loads(json.dumps(isochrone_collection(_labelled(isochrone), Measure.TIME_S)))
+    assert {name: drawn[name] for name in _LABEL} == _LABEL
     limits = [feature["properties"]["time_s"] for feature in drawn["features"]]
     assert limits == [contour.limit for contour in isochrone.contours]

@@ -13,6 +13,7 @@ from tandem.routing.domain.errors import InvalidRequest, NoRoute
 from tandem.routing.domain.estimate import estimate
 from tandem.routing.domain.preference import BicycleProfile
 from tandem.routing.domain.request import RouteRequest
+from tandem.routing.domain.waypoint import Waypoint, WaypointKind
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,17 @@ def test_key_ignores_what_is_too_small_to_matter() -> None:
     assert repr(zero.key()) == repr(
         RouteRequest.through(Coordinate(0.0, 0.0), Coordinate(0.0, 1.0)).key()
     )
+
+
+def test_an_estimate_goes_by_way_of_its_vias() -> None:
+    """There and back through a via is no way of no length, and still one leg."""
+    via = Waypoint(STATION, kind=WaypointKind.VIA)
+    request = RouteRequest((Waypoint(MARKET), via, Waypoint(MARKET), Waypoint(STATION)))
+    route = estimate(request)
+    there_m = estimate(RouteRequest.through(MARKET, STATION)).distance_m
+    assert route.geometry == request.places
+    assert [(leg.begin_index, leg.end_index) for leg in route.legs] == [(0, 2), (2, 3)]
+    assert [leg.distance_m / there_m for leg in route.legs] == pytest.approx([2, 1])
 
 
 @pytest.mark.parametrize("profile", BicycleProfile)

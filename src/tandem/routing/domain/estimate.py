@@ -9,6 +9,7 @@ from tandem.routing.domain.coordinate import Coordinate, great_circle_m
 from tandem.routing.domain.preference import BicycleProfile
 from tandem.routing.domain.request import MatrixRequest, Request, RouteRequest
 from tandem.routing.domain.route import Leg, Route, RouteWarning
+from tandem.routing.domain.waypoint import WaypointKind
 from tandem.routing.limits import (
     ESTIMATE_DETOUR_FACTOR,
     ESTIMATE_SPEED_KMH_MTB,
@@ -36,16 +37,19 @@ def estimated(request: Request) -> Routes | Matrix | None:
 def estimate(request: RouteRequest) -> Route:
     """Estimate a route: straight lines, longer by what bicycle routes usually are; no climb."""
     speed_ms = _speed_ms(request.profile)
-    legs, stops = [], request.stops
-    for index, (one, other) in enumerate(pairwise(stops)):
-        distance_m = _distance_m(one, other)
-        legs.append(Leg(distance_m, distance_m / speed_ms, index, index + 1))
+    legs, begin = [], 0
+    for at, waypoint in enumerate(request.waypoints):
+        if at > begin and waypoint.kind is WaypointKind.STOP:
+            pieces = pairwise(request.places[begin : at + 1])
+            distance_m = sum(_distance_m(one, other) for one, other in pieces)
+            legs.append(Leg(distance_m, distance_m / speed_ms, begin, at))
+            begin = at
     return Route(
         distance_m=sum(leg.distance_m for leg in legs),
         duration_s=sum(leg.duration_s for leg in legs),
         ascent_m=0.0,
         descent_m=0.0,
-        geometry=stops,
+        geometry=request.places,
         legs=tuple(legs),
         warnings=(RouteWarning("estimate", "no provider could be asked; no streets, no climb"),),
     )

@@ -15,6 +15,7 @@ from tandem.routing.domain.formats import geojson, gpx
 from tandem.routing.domain.request import RouteRequest
 from tandem.routing.domain.result import Result
 from tandem.routing.gateway import RoutingGateway
+from tandem.routing.http.accept import preferred
 from tandem.routing.http.problems import RESPONSES, problem
 from tandem.routing.wire.isochrones import IsochroneAnswer, IsochroneQuestion, isochrone_answer
 from tandem.routing.wire.matrices import MatrixAnswer, MatrixQuestion, matrix_answer
@@ -70,9 +71,9 @@ def _add_plan(router: APIRouter, gateway: RoutingGateway) -> None:
         with _Problems():
             asked = request.to_domain()
             result = await gateway.ask(asked, Deadline.after_ms(request.deadline_ms))
-        for media_type, write in _FILES.items():
-            if media_type in accept:
-                return Response(write(asked, result), media_type=media_type)
+        media_type = preferred(accept, _FILES)
+        if media_type is not None:
+            return Response(_FILES[media_type](asked, result), media_type=media_type)
         return plan_answer(result, request.geometry, request.dims)
 
 
@@ -144,11 +145,11 @@ type _Write = Callable[[RouteRequest, Result[Routes]], bytes]
 
 
 def _gpx(asked: RouteRequest, result: Result[Routes]) -> bytes:
-    return gpx.gpx(result.answer.best, asked.stops, result.attribution)
+    return gpx.gpx(result, asked.stops)
 
 
 def _geojson(_asked: RouteRequest, result: Result[Routes]) -> bytes:
-    return json.dumps(geojson.route_collection(result.answer, result.attribution)).encode()
+    return json.dumps(geojson.route_collection(result)).encode()
 
 
 _FILES: Final[dict[str, _Write]] = {gpx.MEDIA_TYPE: _gpx, geojson.MEDIA_TYPE: _geojson}
