@@ -37,12 +37,15 @@ class Offer:
     credits: float
     window_s: float
     at_once: float
+    late_s: float
     requests_per_s: float | None
     calls_per_s: float
 
     def plan(self) -> ProviderPlan:
         """Return the plan."""
-        return ProviderPlan(self.credits, self.requests_per_s, self.at_once, self.window_s)
+        return ProviderPlan(
+            self.credits, self.requests_per_s, self.at_once, self.window_s, self.late_s
+        )
 
     def as_json(self) -> str:
         """Write it for the command line."""

@@ -75,9 +75,11 @@ JOB_STOP_TIMEOUT_S: Final = 15.0
 JOB_RESTART_PAUSE_S: Final = 1.0
 
 # Rate limits that processes share: for how long a process may keep a slice of credits, and how
-# much of the burst all processes' slices are together.
+# much all processes' slices are together: of the burst, and no more than flows in in a while, for
+# what a process keeps and does not use is nobody's.
 RATE_LEASE_S: Final = 0.25
 RATE_SLICE_SHARE: Final = 0.5
+RATE_SLICE_S: Final = 10.0
 # The database gets so long to grant a slice; one that took longer is left alone for a while.
 RATE_ASK_TIMEOUT_S: Final = 0.25
 RATE_ALONE_S: Final = 1.0

@@ -34,14 +34,18 @@ class Plan:
             raise ValueError("a plan's credits, time and burst are above 0 and finite")
 
     @classmethod
-    def within(cls, quota: float, window_s: float, burst: float, unit: float = 0.0) -> "Plan":
+    def within(
+        cls, quota: float, window_s: float, burst: float, unit: float = 0.0, late_s: float = 0.0
+    ) -> "Plan":
         """Return the plan that takes no more than a quota in any window, however it is aligned.
 
         The other side's windows start when they like, so what may come at once is not there for
         the steady rate: the smaller the burst, the more of the quota is used. Where quota, burst
         and all costs are multiples of a `unit`, the last one is, since windows are half open.
+        What is taken here may arrive there up to `late_s` later, so a window there sees what was
+        taken in a longer one.
         """
-        return cls(quota - burst + unit, window_s, burst)
+        return cls(quota - burst + unit, window_s + late_s, burst)
 
     @property
     def credit_s(self) -> float:

@@ -211,8 +211,6 @@ class Upstream:
             return await pipeline.run(lambda nearer: self._attempt(request, nearer), until)
 
         quota = self._policy.quota
-        if quota.credits is None:
-            return await attempts(deadline)
         cost = partial(self.provider.credits, request)
         reserved = Reserved(
             quota.credits, quota.credits_key, cost, self._spent, self._account_credits

@@ -30,27 +30,32 @@ pytestmark = pytest.mark.anyio
 
 _RATE: Final = 10  # a second, of credits or requests
 _OFFERED: Final = 3  # times the plan
-_WINDOW_S: Final = 20
 _CALLS_PER_S: Final = _OFFERED * _RATE / PROCESSES
-_CREDITS: Final = _RATE * _WINDOW_S
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """How long, which share of the plan may come at once, and what is wanted of the outcome."""
+    """A plan: its window, the share of it that may come at once, how late a call may be.
 
-    seconds: float
+    And for how long it is tried, and what is wanted of the outcome.
+    """
+
+    window_s: int
     at_once: float
+    late_s: float
+    seconds: float
     used_min: float
     astray_max: float
 
 
-# In the suite other work may stop everything: what flowed in meanwhile is lost, calls may be as
-# late as an attempt may take, and what one cost that was given up is estimated. Of a day that is
-# nothing, of this window it is much.
+# In the suite other work may stop everything: what flowed in meanwhile is lost, and what a call
+# cost that was given up is estimated. Of a day that is nothing, of a short window it is much.
 _RUNS: Final = [
-    _Run(1.2 * _WINDOW_S, at_once=0.08, used_min=0.75, astray_max=0.1),
-    pytest.param(_Run(600, at_once=0.04, used_min=0.95, astray_max=0.01), marks=pytest.mark.drill),
+    _Run(20, at_once=0.08, late_s=2, seconds=24, used_min=0.7, astray_max=0.1),
+    pytest.param(
+        _Run(120, at_once=0.02, late_s=2, seconds=600, used_min=0.95, astray_max=0.01),
+        marks=pytest.mark.drill,
+    ),
 ]
 
 
@@ -112,9 +117,11 @@ def _check(outcome: _Outcome, run: _Run) -> None:
 @pytest.mark.parametrize("run", _RUNS)
 async def test_credits_are_kept_and_used(valhalla_url: str, database_uri: str, run: _Run) -> None:
     """Four processes, offered three times the plan, take it and no more."""
-    plan = Plan("test", 1_000, 1, _CREDITS, _WINDOW_S)
+    amount = _RATE * run.window_s
+    plan = Plan("test", 1_000, 1, amount, run.window_s)
     async with served_sandbox(valhalla_url, plan) as sandbox:
-        offer = Offer(_CREDITS, _WINDOW_S, run.at_once * _CREDITS, None, _CALLS_PER_S)
+        at_once = run.at_once * amount
+        offer = Offer(amount, run.window_s, at_once, run.late_s, None, _CALLS_PER_S)
         outcome = await _offered(sandbox, database_uri, run.seconds, offer)
     _check(outcome, run)
 
@@ -124,7 +131,7 @@ async def test_requests_are_paced(valhalla_url: str, database_uri: str, run: _Ru
     """As with credits, where it is the requests a second that are few."""
     plan = Plan("test", _RATE, 1, 1_000_000)
     async with served_sandbox(valhalla_url, plan) as sandbox:
-        offer = Offer(1e6, _WINDOW_S, run.at_once * 1e6, _RATE, _CALLS_PER_S)
+        offer = Offer(1e6, run.window_s, 1e5, run.late_s, _RATE, _CALLS_PER_S)
         outcome = await _offered(sandbox, database_uri, run.seconds, offer)
     _check(outcome, run)
 
@@ -158,6 +165,20 @@ async def test_servers_of_one_database_share_the_plan(
     assert sample(registry, "tandem_routing_credits_total", labels) == 2
     reason = {**labels, "reason": "rate_limit"}
     assert sample(registry, "tandem_routing_local_rejections_total", reason) == 2
+
+
+async def test_without_a_plan_credits_are_counted_all_the_same(
+    sandbox: RunningSandbox, database_uri: str
+) -> None:
+    """So that one can see which plan to pay for."""
+    settings = load_settings(bikemap_base_url=sandbox.url, bikemap_v1_keys=sandbox.client_secret)
+    registry, box = CollectorRegistry(), SecretBox(bytes(KEY_BYTES))
+    async with open_routing(settings, database_uri, box, registry) as routing:
+        answers = [await _who_answers(routing.gateway, number) for number in range(3)]
+    assert answers == ["bikemap_v1"] * 3
+    labels = {"provider": "bikemap_v1"}
+    assert sample(registry, "tandem_routing_credits_total", labels) == 3
+    assert sample(registry, "tandem_routing_credits_left", labels) > 0
 
 
 def test_a_plan_that_could_all_come_at_once_is_none() -> None:

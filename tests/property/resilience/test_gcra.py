@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 from collections.abc import Coroutine
 from typing import Any, cast
 
@@ -90,6 +91,21 @@ def test_a_quota_is_kept_in_any_window() -> None:
         for shift in (0.0, 0.37, 0.73):
             seen = sum(start_s + shift <= at_s < start_s + shift + 10 for at_s in taken_s)
             assert 94 <= seen <= 100
+
+
+def test_a_quota_is_kept_though_calls_arrive_late() -> None:
+    """A stall, and all that was taken meanwhile arrives at once: no window sees more."""
+    plan = Plan.within(quota=100, window_s=10.0, burst=5, late_s=1.5)
+    clock, chance = VirtualClock(0.0), random.Random(2)
+    limit, seen_s, stalled_until_s = LocalRateLimit(plan, clock), list[float](), 0.0
+    for _ in range(10_000):
+        clock.advance(0.01)
+        if chance.random() < 0.003:
+            stalled_until_s = clock.now_s + 1.5
+        if isinstance(_now(limit.reserve("k", 1.0)), Reservation):
+            seen_s.append(max(clock.now_s, stalled_until_s))
+    for start_s in (moment / 7 for moment in range(600)):
+        assert sum(start_s <= at_s < start_s + 10 for at_s in seen_s) <= 100
 
 
 def test_whole_costs_use_the_whole_quota() -> None:

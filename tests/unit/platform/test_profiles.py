@@ -1,5 +1,6 @@
 """Profiles: what is usual where, what prod refuses, and that the documentation says the same."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from tandem.platform.config import PREFIX, LogFormat, Settings, WebhookReach, lo
 from tandem.platform.errors import SettingsError
 from tandem.platform.profiles import DEFAULTS, Profile, is_encrypted
 
-_PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
+_DOCS = Path(__file__).parents[3] / "docs"
 _WHOLE = {
     "profile": "prod",
     "database_url": "postgresql://db.internal/tandem?sslmode=verify-full",
@@ -46,7 +47,11 @@ def test_profiles_are_data() -> None:
 
 def test_the_table_of_the_documentation_is_true() -> None:
     """Every setting that depends on the profile, with what it is in each, and no other."""
-    table = _PAGE.read_text(encoding="utf-8").partition("## Profiles")[2]
+    table = (
+        (_DOCS / "reference" / "settings.md")
+        .read_text(encoding="utf-8")
+        .partition("## Profiles")[2]
+    )
     rows = [line for line in table.splitlines() if line.startswith("| `TANDEM_")]
     assert rows == [
         f"| `{PREFIX}{name.upper()}` | "
@@ -54,6 +59,16 @@ def test_the_table_of_the_documentation_is_true() -> None:
         + " |"
         for name in DEFAULTS[Profile.DEV]
     ]
+
+
+def test_the_first_prod_of_the_documentation_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is written there."""
+    page = (_DOCS / "operating" / "environments.md").read_text(encoding="utf-8")
+    for name, value in re.findall(r"^(TANDEM_[A-Z_]+)=(\S+)", page, re.MULTILINE):
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.profile is Profile.PROD
+    assert settings.bikemap_credits_per_day == 50_000
 
 
 @pytest.mark.parametrize("name", ["bikemap_base_url", "graphhopper_url"])

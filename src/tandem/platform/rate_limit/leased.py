@@ -16,6 +16,7 @@ from tandem.platform.limits import (
     RATE_ALONE_S,
     RATE_ASK_TIMEOUT_S,
     RATE_LEASE_S,
+    RATE_SLICE_S,
     RATE_SLICE_SHARE,
 )
 from tandem.platform.rate_limit.shared import SharedRateLimit
@@ -74,7 +75,8 @@ class LeasedRateLimit:
         self._shared = SharedRateLimit(pool, replace(plan, burst=plan.burst - lent), now_s)
         self._part = Plan(plan.credits / processes, plan.per_s, plan.burst / processes)
         self._alone = LocalRateLimit(self._part, clock)
-        self._slice = max(self._shared.plan.burst * RATE_SLICE_SHARE / processes, 0.0)
+        slices = min(self._shared.plan.burst * RATE_SLICE_SHARE, RATE_SLICE_S / plan.credit_s)
+        self._slice = slices / processes
         self._clock = clock
         self._lease_s = lease_s
         self._leases: dict[str, _Lease] = {}
