@@ -205,35 +205,40 @@ class Upstream:
             raise LocallyRejected(f"not asked: {error.reason}") from error
 
     async def _paid(self, request: Request, pipeline: Pipeline, deadline: Deadline) -> Answered:
-        """Make the call through its layers, if its credits are free."""
+        """Make the call through its layers, if its credits are free.
 
-        async def attempts(until: Deadline) -> Answered:
-            return await pipeline.run(lambda nearer: self._attempt(request, nearer), until)
+        Every attempt may cost something: one that was given up may yet be answered, for nobody.
+        """
+        quota, estimate, spent = self._policy.quota, self.provider.credits(request), 0.0
 
-        quota = self._policy.quota
-        cost = partial(self.provider.credits, request)
-        reserved = Reserved(
-            quota.credits, quota.credits_key, cost, self._spent, self._account_credits
-        )
-        return await reserved.run(attempts, deadline)
+        async def attempt(until: Deadline) -> Answered:
+            nonlocal spent
+            end: object = None
+            try:
+                with attempting(self.provider.name, request.operation):
+                    end = answered = await self.provider.call(request, until)
+            except Exception as error:
+                end = error
+                raise
+            finally:
+                spent += self._account(end, estimate)
+            return answered
 
-    async def _attempt(self, request: Request, deadline: Deadline) -> Answered:
-        with attempting(self.provider.name, request.operation):
-            return await self.provider.call(request, deadline)
+        reserved = Reserved(quota.credits, quota.credits_key, lambda: estimate, lambda _end: spent)
+        return await reserved.run(lambda until: pipeline.run(attempt, until), deadline)
 
-    def _spent(self, end: object) -> float | None:
-        """Read from an answer or an error what the call cost, if the provider said so."""
-        if isinstance(end, Unsupported):
-            return 0.0  # it was not even asked
-        usage = getattr(end, "usage", None)
-        if not isinstance(usage, Usage):
-            return None
-        if usage.credits_left is not None:
-            self._metrics.credits_left.labels(self.provider.name).set(usage.credits_left)
-        return usage.credits_spent
-
-    def _account_credits(self, cost: float) -> None:
-        self._metrics.credits.labels(self.provider.name).inc(max(cost, 0.0))
+    def _account(self, end: object, estimate: float) -> float:
+        """Count what an attempt cost, as its end says, else by the estimate; returns it."""
+        name, usage, cost = self.provider.name, getattr(end, "usage", None), estimate
+        if isinstance(end, LocallyRejected | Unsupported):
+            cost = 0.0  # nothing was sent
+        elif isinstance(usage, Usage):
+            if usage.credits_left is not None:
+                self._metrics.credits_left.labels(name).set(usage.credits_left)
+            if usage.credits_spent is not None:
+                cost = usage.credits_spent
+        self._metrics.credits.labels(name).inc(max(cost, 0.0))
+        return cost
 
     def _raise_known(self, key: RequestKey) -> None:
         known = self._negative.get(key, self._clock())

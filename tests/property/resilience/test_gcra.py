@@ -184,7 +184,9 @@ async def test_credits_are_put_right_after_the_call(
     limit = LocalRateLimit(_PLAN, VirtualClock())
 
     def spent(ended: object) -> float | None:
-        return ended.cost if isinstance(ended, _Bill) else cast("float | None", ended)
+        if isinstance(ended, _Bill):
+            return ended.cost
+        return None if isinstance(ended, Rejected) else cast("float | None", ended)
 
     layer = Reserved(limit, "k", lambda: 2.0, spent)
 

@@ -1,6 +1,5 @@
 """Plans: credits are taken by estimate before a call and put right after it; attempts are paced."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,9 +14,8 @@ from tandem.resilience.pipeline import Call, Place
 class Reserved:
     """Makes no call whose credits are not free; `spent` reads from an end what it really cost.
 
-    Where that is None, or the call was cancelled and nobody knows, the estimate stands; a call
-    that was rejected further in cost nothing. `on_spent` is told what a call cost by
-    our account.
+    Where that is None, or the call was cancelled and nobody knows, the estimate stands; but a call
+    that was rejected further in cost nothing then.
     """
 
     place: ClassVar[Place] = Place.QUOTA
@@ -25,7 +23,6 @@ class Reserved:
     key: str
     cost: Callable[[], float]
     spent: Callable[[object], float | None] = lambda _end: None
-    on_spent: Callable[[float], None] = lambda _credits: None
 
     async def run[T](self, call: Call[T], deadline: Deadline) -> T:
         """Make the call if its credits are free."""
@@ -34,11 +31,8 @@ class Reserved:
             raise Rejected(RejectReason.RATE_LIMIT, reservation.retry_after_s)
         try:
             result = await call(deadline)
-        except Rejected:
-            await self._settle(reservation, 0.0)
-            raise
-        except asyncio.CancelledError:
-            self.on_spent(reservation.credits)
+        except Rejected as error:
+            await self._settle(reservation, self.spent(error) or 0.0)
             raise
         except Exception as error:
             await self._settle(reservation, self.spent(error))
@@ -47,10 +41,7 @@ class Reserved:
         return result
 
     async def _settle(self, reservation: Reservation, cost_actual: float | None) -> None:
-        if cost_actual is None:
-            cost_actual = reservation.credits
-        self.on_spent(cost_actual)
-        if cost_actual != reservation.credits:
+        if cost_actual is not None and cost_actual != reservation.credits:
             await self.limit.settle(reservation, cost_actual)
 
 
