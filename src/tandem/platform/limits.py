@@ -81,8 +81,8 @@ RATE_LEASE_S: Final = 0.25
 RATE_SLICE_SHARE: Final = 0.5
 RATE_SLICE_S: Final = 10.0
 # The database gets so long to grant a slice; one that took longer is left alone for a while.
-RATE_ASK_TIMEOUT_S: Final = 0.25
-RATE_ALONE_S: Final = 1.0
+RATE_ASK_TIMEOUT_S: Final = 0.5
+RATE_ALONE_S: Final = 5.0
 RATE_POOL_CONNECTIONS_MAX: Final = 4
 
 # Flags: the file is small, and looked at so often.

@@ -18,6 +18,7 @@ from tests.support.routing import VirtualClock
 
 from tandem.platform.database import Pool, open_pool
 from tandem.platform.errors import DatabaseUnavailable
+from tandem.platform.limits import RATE_ALONE_S
 from tandem.platform.rate_limit import ROLE, LeasedRateLimit, SharedRateLimit, migrate_rate_limit
 from tandem.resilience.gcra import Denied, LocalRateLimit, Plan, Reservation
 
@@ -244,14 +245,14 @@ async def test_without_the_database_each_keeps_to_its_part(database_uri: str) ->
 async def test_what_was_spent_alone_is_owed(database_uri: str, pool: Pool) -> None:
     """When the database is back, what has not flowed in since is taken from the next slice."""
     clock = VirtualClock(0.0)
-    plan = Plan(credits=10, per_s=1.0, burst=40)
+    plan = Plan(credits=4, per_s=1.0, burst=40)
     limit = LeasedRateLimit(pool, plan, clock, processes=2, lease_s=1.0, now_s=clock)
     async with await AsyncConnection.connect(database_uri) as other:
         await other.execute("LOCK TABLE rate_limit.bucket")
         assert await _take_all(limit) == 20
-    clock.advance(2.0)
-    # Ten have flowed into its part since; the other ten are owed of the thirty that are lent.
-    assert await _take_all(limit) == 20
+    clock.advance(RATE_ALONE_S)
+    # Ten have flowed into its part since; the other ten are owed of the 36 that can be lent.
+    assert await _take_all(limit) == 26
 
 
 async def test_a_plan_that_flows_in_during_a_lease_cannot_be_leased(pool: Pool) -> None:

@@ -53,9 +53,10 @@ def _looked_at(refill: asyncio.Task[float | Denied]) -> None:
 class LeasedRateLimit:
     """Credits of a plan, by key, taken from the database by the slice.
 
-    `processes` is how many share the plan: while the database is away, or takes longer than a call
-    can wait, each keeps to its part by itself, and owes afterwards what has not flowed in since.
-    The burst covers what flows in during a lease (`lease_s`) and the dearest usual call.
+    `processes` is how many share the plan: while the database is away, or takes longer than
+    `patience_s` (of the real clock), each keeps to its part by itself, and owes afterwards what has
+    not flowed in since. The burst covers what flows in during a lease (`lease_s`) and the dearest
+    usual call.
     `clock` tells monotonic seconds; `now_s` as for `SharedRateLimit`.
     """
 
@@ -67,6 +68,7 @@ class LeasedRateLimit:
         *,
         processes: int,
         lease_s: float = RATE_LEASE_S,
+        patience_s: float = RATE_ASK_TIMEOUT_S,
         now_s: Callable[[], float] | None = None,
     ) -> None:
         lent = lease_s / plan.credit_s
@@ -79,6 +81,7 @@ class LeasedRateLimit:
         self._slice = slices / processes
         self._clock = clock
         self._lease_s = lease_s
+        self._patience_s = patience_s
         self._leases: dict[str, _Lease] = {}
 
     async def reserve(self, key: str, cost: float) -> Reservation | Denied:
@@ -124,7 +127,7 @@ class LeasedRateLimit:
 
     async def _owe(self, lease: _Lease, reservation: Reservation, cost_actual: float) -> None:
         try:
-            async with asyncio.timeout(RATE_ASK_TIMEOUT_S):
+            async with asyncio.timeout(self._patience_s):
                 await self._shared.settle(reservation, cost_actual)
         except (DatabaseUnavailable, TimeoutError):
             # Nobody shares a debt while the database is away; the next slice brings it.
@@ -153,7 +156,7 @@ class LeasedRateLimit:
                 lease.refill = asyncio.create_task(self._refill(key, lease, cost))
                 lease.refill.add_done_callback(_looked_at)
             refill = lease.refill
-            await asyncio.wait([refill], timeout=RATE_ASK_TIMEOUT_S)
+            await asyncio.wait([refill], timeout=self._patience_s)
             if not refill.done():
                 raise DatabaseUnavailable("the shared rate limit takes too long")
             granted = refill.result()
