@@ -3,7 +3,9 @@
 import asyncio
 import json
 from math import isnan
+from typing import Any
 
+import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 from tests.support.bikemap_jobs import Bikemap, compute
@@ -11,7 +13,10 @@ from tests.support.fault_server import Reply, Seen, html_reply
 from tests.support.routing import problem, sample
 from tests.support.routing_jobs import TENANT, benched, check_routes, ends, routes_spec
 
+from tandem.resilience.deadline import Deadline
 from tandem.routing import limits
+from tandem.routing.domain.request import MatrixRequest, RouteRequest
+from tandem.routing.domain.result import Result
 from tandem.routing.jobs import service
 from tandem.routing.jobs.core import JobKind, JobState
 from tandem.routing.jobs.errors import (
@@ -78,6 +83,57 @@ async def test_a_refusal_is_a_result(database_uri: str) -> None:
     assert (refused["status"], refused["error"]["code"]) == ("error", "no_route")
     assert found["status"] == "ok"
     assert state is JobState.PARTIALLY_FAILED
+
+
+async def test_a_fault_of_one_item_costs_the_others_nothing(
+    database_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried in every round and then failed; the others' routes are asked for once."""
+    async with benched(database_uri, Bikemap()) as bench:
+        computer = bench.worker._computer
+        ask = computer._ask
+
+        async def faulty(request: RouteRequest | MatrixRequest, deadline: Deadline) -> Result[Any]:
+            if request.places[-1].lon == ends(0)[-1]["lon"]:
+                raise RuntimeError("a fault of ours")
+            return await ask(request, deadline)
+
+        monkeypatch.setattr(computer, "_ask", faulty)
+        job = await bench.make(routes_spec(2))
+        for _ in range(limits.JOB_ROUNDS_MAX):
+            await bench.work()
+            bench.clock.move(limits.JOB_ROUND_PAUSE_S_MAX)
+        faulted, found = await bench.all_results(job)
+        asked = bench.rows("SELECT rounds FROM routing_jobs.chunk")
+    assert (faulted["status"], faulted["error"]["code"]) == ("error", "none_answered")
+    assert found["status"] == "ok"
+    assert asked == [(limits.JOB_ROUNDS_MAX - 1,)]
+
+
+@pytest.mark.parametrize("remote", [False, True])
+async def test_an_item_that_cannot_be_read_is_refused(database_uri: str, remote: bool) -> None:
+    """What another version wrote is no reason to try for ever, whoever computes the job."""
+    async with benched(database_uri, Bikemap(), remote=remote) as bench:
+        job = await bench.make(routes_spec(2))
+        with psycopg.connect(bench.uri) as connection:
+            connection.execute("UPDATE routing_jobs.item SET request = '{}' WHERE index = 0")
+        await bench.work()
+        refused, found = await bench.all_results(job)
+    assert (refused["status"], refused["error"]["code"]) == ("error", "invalid_request")
+    assert found["status"] == "ok"
+
+
+async def test_a_message_says_the_same_however_late(database_uri: str) -> None:
+    """One id, one content: that results have expired meanwhile is not how the job ended."""
+    async with benched(database_uri, Bikemap()) as bench:
+        job = await bench.make(routes_spec(1, "http://127.0.0.1:1/nobody"))
+        await bench.work()
+        bench.clock.move(limits.JOB_RESULTS_KEPT_S)
+        await bench.store.expire(job.job_id, bench.clock())
+        assert (await bench.jobs.get(TENANT, str(job.job_id))).state is JobState.EXPIRED
+        due = await bench.store.callback(job.job_id, bench.clock())
+    assert due is not None
+    assert (due.attempts, due.state) == (1, JobState.SUCCEEDED)
 
 
 async def test_an_outage_is_waited_out(database_uri: str) -> None:

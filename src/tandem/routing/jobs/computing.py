@@ -1,23 +1,26 @@
 """Works off chunks: asks our own gateway for each item, and keeps what came of it, once."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from tandem.resilience.backoff import Chance
 from tandem.resilience.caller import CALLER, Caller, Partition
 from tandem.resilience.deadline import Deadline
 from tandem.routing import limits
-from tandem.routing.domain.errors import RoutingError
+from tandem.routing.domain.errors import NoneAnswered, RoutingError
 from tandem.routing.domain.request import MatrixRequest, RouteRequest
 from tandem.routing.domain.result import Result
 from tandem.routing.jobs.core import JobState, chunk_bounds, end_of, round_pause_s, settles
 from tandem.routing.jobs.items import failed, read_item, succeeded
 from tandem.routing.jobs.pace import Pace
 from tandem.routing.storage.jobs.store import ChunkRow, JobStore, ResultRow
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Ask(Protocol):
@@ -86,11 +89,15 @@ class Computer:
         """Return what came of an item; None where it is to be tried again."""
         deadline = Deadline.after_ms(limits.JOB_ITEM_DEADLINE_MS)
         CALLER.set(Caller(Partition.BATCH, chunk.tenant))  # the context is this task's own
-        item = read_item(chunk.kind, stored)
         try:
+            item = read_item(chunk.kind, stored)
             result = await self._ask(item.to_domain(), deadline)
         except RoutingError as error:
             return failed(index, error) if settles(error, chunk.rounds) else None
+        except Exception:  # noqa: BLE001 - one item must not repeat its whole chunk for ever
+            _log.exception("item %d of a routing job met a fault", index)
+            fault = NoneAnswered("the item met a fault")
+            return failed(index, fault) if settles(fault, chunk.rounds) else None
         if not settles(result.freshness, chunk.rounds):
             return None
         return succeeded(index, item, result)

@@ -6,10 +6,10 @@ An item is what the one question of its kind is over HTTP, and its answer is tha
 import json
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from tandem.routing import limits
-from tandem.routing.domain.errors import Refusal, RoutingError
+from tandem.routing.domain.errors import InvalidRequest, Refusal, RoutingError
 from tandem.routing.domain.request import RouteRequest
 from tandem.routing.domain.result import Result
 from tandem.routing.jobs.core import JobKind
@@ -60,8 +60,11 @@ _ITEMS: Final[dict[JobKind, type[BaseModel]]] = {
 
 
 def read_item(kind: JobKind, stored: str) -> Item:
-    """Read an item that was stored."""
-    item = _ITEMS[kind].model_validate_json(stored)
+    """Read an item that was stored. Raises InvalidRequest where this version cannot."""
+    try:
+        item = _ITEMS[kind].model_validate_json(stored)
+    except ValidationError as error:
+        raise InvalidRequest("the item was written by another version") from error
     assert isinstance(item, PlanRequest | MatrixQuestion)  # noqa: S101 - there are no others
     return item
 
