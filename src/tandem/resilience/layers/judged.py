@@ -1,6 +1,7 @@
 """Layers that learn how each call ended: breaker, throttle, hold-off."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +16,20 @@ type Judge = Callable[[Exception], Outcome]
 """Says what an error tells of the other side; local rejections and our impatience are neutral."""
 
 
+@contextmanager
+def judging(judge: Judge, record: Callable[[Outcome], None]) -> Iterator[None]:
+    """Record how what runs within ends, once; neutral where it is no `Exception` that ends it."""
+    outcome = Outcome.NEUTRAL
+    try:
+        yield
+        outcome = Outcome.SUCCESS
+    except Exception as error:
+        outcome = judge(error)
+        raise
+    finally:
+        record(outcome)
+
+
 @dataclass(frozen=True, slots=True)
 class Throttled:
     """Makes no call with the throttle's probability, and tells it the outcome of those it makes."""
@@ -27,16 +42,10 @@ class Throttled:
     async def run[T](self, call: Call[T], deadline: Deadline) -> T:
         """Make the call if the throttle lets it pass."""
         passage = self.throttle.acquire(self.clock())
-        outcome = Outcome.NEUTRAL
-        try:
-            result = await call(deadline)
-            outcome = Outcome.SUCCESS
-        except Exception as error:
-            outcome = self.judge(error)
-            raise
-        finally:
-            self.throttle.record(passage, outcome, self.clock())
-        return result
+        with judging(
+            self.judge, lambda outcome: self.throttle.record(passage, outcome, self.clock())
+        ):
+            return await call(deadline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +60,10 @@ class Guarded:
     async def run[T](self, call: Call[T], deadline: Deadline) -> T:
         """Make the call if the breaker is not open."""
         permit = self.breaker.acquire(self.clock())
-        outcome = Outcome.NEUTRAL
-        try:
-            result = await call(deadline)
-            outcome = Outcome.SUCCESS
-        except Exception as error:
-            outcome = self.judge(error)
-            raise
-        finally:
-            self.breaker.record(permit, outcome, self.clock())
-        return result
+        with judging(
+            self.judge, lambda outcome: self.breaker.record(permit, outcome, self.clock())
+        ):
+            return await call(deadline)
 
 
 @dataclass(frozen=True, slots=True)

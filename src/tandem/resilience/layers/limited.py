@@ -7,9 +7,8 @@ from typing import ClassVar
 from tandem.resilience.caller import CALLER, Caller
 from tandem.resilience.concurrency import ConcurrencyLimit
 from tandem.resilience.deadline import Clock, Deadline
-from tandem.resilience.layers.judged import Judge
+from tandem.resilience.layers.judged import Judge, judging
 from tandem.resilience.limiter import GradientLimiter
-from tandem.resilience.outcome import Outcome
 from tandem.resilience.pipeline import Call, Place
 
 
@@ -46,13 +45,5 @@ class Sized:
     async def run[T](self, call: Call[T], deadline: Deadline) -> T:
         """Make the call if there is a slot."""
         slot = self.limiter.acquire(self.clock(), self.caller())
-        outcome = Outcome.NEUTRAL
-        try:
-            result = await call(deadline)
-            outcome = Outcome.SUCCESS
-        except Exception as error:
-            outcome = self.judge(error)
-            raise
-        finally:
-            self.limiter.release(slot, outcome, self.clock())
-        return result
+        with judging(self.judge, lambda outcome: self.limiter.release(slot, outcome, self.clock())):
+            return await call(deadline)
