@@ -221,7 +221,7 @@ class RoutingClient:
             deadline=Deadline.after_ms(min(self._timeout_ms, deadline_ms + CLIENT_GRACE_MS)),
         )
         if answer.status != 200:  # noqa: PLR2004 - the HTTP status OK
-            raise _error(answer)
+            raise read_error(answer)
         try:
             result: Result[Any] = answer_kind.model_validate_json(answer.body).to_domain()
         except ValueError as error:
@@ -258,7 +258,8 @@ class _Problem(BaseModel):
     point_index: int | None = None
 
 
-def _error(answer: Answer) -> RoutingError:
+def read_error(answer: Answer) -> RoutingError:
+    """Name what the server answered in the place of what was asked for."""
     try:
         problem = _Problem.model_validate_json(answer.body if answer.is_json else b"")
     except ValidationError:

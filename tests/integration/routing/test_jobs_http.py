@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tests.support.bikemap_jobs import Bikemap, message
 from tests.support.fault_server import FaultServer, Reply
+from tests.support.routing import MARKET, STATION
 from tests.support.routing_jobs import (
     PROVIDER_SECRET,
     SECRET,
@@ -17,6 +18,7 @@ from tests.support.routing_jobs import (
     Bench,
     benched,
     check_routes,
+    distance_m,
     ends,
 )
 
@@ -25,10 +27,14 @@ from tandem.platform.http import Health, create_api
 from tandem.platform.http.serving import HttpServer
 from tandem.platform.webhooks import verify_webhook
 from tandem.routing import limits
+from tandem.routing.domain.coordinate import Coordinate
+from tandem.routing.domain.errors import AuthFailed, InvalidRequest, RoutingError
+from tandem.routing.domain.request import MatrixRequest, RouteRequest
 from tandem.routing.http import create_jobs_router
 from tandem.routing.jobs import service
 from tandem.routing.jobs.calling import message_id
-from tandem.routing.jobs.core import submission_key
+from tandem.routing.jobs.core import JobState, submission_key
+from tandem.routing.jobs_client import RoutingJobsClient
 from tandem.routing.storage.jobs.store import Load
 
 pytestmark = pytest.mark.anyio
@@ -236,3 +242,53 @@ async def test_the_routes_are_described(database_uri: str) -> None:
     assert "202" in created["responses"]
     (key,) = [one for one in created["parameters"] if one["name"] == "idempotency-key"]
     assert key["required"]
+
+
+async def test_the_client_does_all_of_it(database_uri: str) -> None:
+    """A job made twice under one key, waited for, its results read as answers, and cancelled."""
+    async with served(database_uri) as (bench, http):
+        waits_s: list[float] = []
+
+        async def work_instead(seconds: float) -> None:
+            waits_s.append(seconds)
+            await bench.work()
+
+        requests = [
+            RouteRequest.through(*(Coordinate(**place) for place in ends(index)))
+            for index in range(3)
+        ]
+        url = str(http.base_url)
+        async with RoutingJobsClient(url, "one", sleep=work_instead) as jobs:
+            job = await jobs.create(requests, key="tuesday")
+            assert await jobs.create(requests, key="tuesday") == job
+            assert (await jobs.finished(job.job_id)).counts.succeeded == 3
+            assert waits_s == [limits.JOB_STATUS_RETRY_S]
+            items = [item async for item in jobs.results(job.job_id)]
+            assert [item.index for item in items] == [0, 1, 2]
+            for index, item in enumerate(items):
+                assert item.result is not None
+                length_m = item.result.answer.best.distance_m
+                assert length_m == pytest.approx(distance_m(index), abs=0.01)
+            matrix = await jobs.create([MatrixRequest((MARKET,), (STATION,))], key="wednesday")
+            assert (await jobs.cancel(matrix.job_id)).state is JobState.CANCELLED
+
+
+async def test_the_client_says_what_is_wrong(database_uri: str) -> None:
+    """As errors of the one taxonomy, and before anything is sent where it can."""
+    route = RouteRequest.through(MARKET, STATION)
+    matrix = MatrixRequest((MARKET,), (STATION,))
+    async with served(database_uri) as (_, http):
+        url = str(http.base_url)
+        async with RoutingJobsClient(url, "one") as jobs:
+            mixed: Any = [route, matrix]
+            for items in ([], mixed, [route] * (limits.JOB_ITEMS_MAX + 1)):
+                with pytest.raises(InvalidRequest, match="items"):
+                    await jobs.create(items, key="k")
+            await jobs.create([route], key="k")
+            with pytest.raises(RoutingError, match="another job"):
+                await jobs.create([route, route], key="k")
+            with pytest.raises(RoutingError, match="job"):
+                await jobs.get("none")
+        async with RoutingJobsClient(url, "nobody") as jobs:
+            with pytest.raises(AuthFailed):
+                await jobs.create([route], key="k")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -17,10 +17,11 @@ from tandem.platform.webhooks import WebhookInvalid
 from tandem.routing import limits
 from tandem.routing.http.routes import PERMISSION
 from tandem.routing.jobs import errors
-from tandem.routing.jobs.core import ACTIVE, FINISHED, CallbackState, JobKind, JobState
+from tandem.routing.jobs.core import ACTIVE, FINISHED, JobKind
 from tandem.routing.jobs.items import JobResults, write_page
 from tandem.routing.jobs.service import RoutingJobs, Spec
 from tandem.routing.storage.jobs.store import JobRow
+from tandem.routing.wire.jobs import Job, JobCallback, JobCounts
 from tandem.routing.wire.matrices import MatrixQuestion
 from tandem.routing.wire.routes import PlanRequest
 
@@ -90,36 +91,6 @@ class MatricesJob(_Body):
 
 
 type JobBody = Annotated[RoutesJob | MatricesJob, Field(discriminator="kind")]
-
-
-class JobCounts(BaseModel):
-    """How many items there are, and what became of them."""
-
-    items: int
-    succeeded: int
-    failed: int
-    pending: int
-
-
-class JobCallback(BaseModel):
-    """How far the message is: `waiting` for the end, `due`, `delivered`, or `dead`."""
-
-    state: CallbackState
-    attempts: int
-    last_error: str | None = None
-
-
-class Job(BaseModel):
-    """A job. Its results may be fetched while it runs, and until `results_expire_at`."""
-
-    job_id: str
-    kind: JobKind
-    state: JobState
-    created_at: datetime
-    finished_at: datetime | None = None
-    results_expire_at: datetime | None = None
-    counts: JobCounts
-    callback: JobCallback | None = None
 
 
 def create_jobs_router(jobs: RoutingJobs, require: Require) -> APIRouter:
