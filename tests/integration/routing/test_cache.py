@@ -214,6 +214,15 @@ async def test_foreign_bytes_are_a_miss(store: CacheStore) -> None:
         assert await cache.find(_KEY, soon()) is None
 
 
+async def test_a_refusal_of_another_version_is_a_miss(store: CacheStore) -> None:
+    """While versions change, a no that this one cannot say is asked for again."""
+    clock = VirtualClock()
+    async with _cache(store, clock) as newer:
+        newer.keep(_KEY, KeptRefusal("not_invented_yet", "no", None, None), _AREA, _SPANS)
+    async with _cache(store, clock) as older:
+        assert await older.find(_KEY, soon()) is None
+
+
 async def test_a_full_queue_costs_sharing_not_answers(store: CacheStore) -> None:
     """Beyond the bound answers are kept in memory only."""
     clock, registry = VirtualClock(), CollectorRegistry()

@@ -83,7 +83,9 @@ def _load(stored: bytes) -> Kept:
         head, _, body = text.partition(b"\n")
         label = json.loads(head)
         if label["kind"] == "refusal":
-            return _REFUSAL.validate_json(body)
+            refusal: KeptRefusal = _REFUSAL.validate_json(body)
+            refusal.error()  # a newer version may know more of them
+            return refusal
         return KeptAnswer(
             _ANSWERS[label["kind"]].validate_json(body),
             str(label["provider"]),
