@@ -350,7 +350,9 @@ async def test_messages_are_spoiled_on_demand(valhalla_url: str) -> None:
         await api.admin("PUT", "messages", {"reorder": True})
         first, second = await job(), await job()
         assert {await receiver.next(_NEW_KEY) for _ in range(2)} == {first, second}
+        held = await job()
         await api.admin("PUT", "messages", {"drop": True})
+        assert await receiver.next(_NEW_KEY) == held
         await job()
         await api.admin("PUT", "messages", {})
         told = await job()

@@ -49,7 +49,7 @@ class JobAdmin:
         return Response(status_code=204)
 
     async def _spoil(self, request: Request) -> Response:
-        self._messenger.faults = await read_model(request, MessageFaults)
+        self._messenger.spoil(await read_model(request, MessageFaults))
         return Response(status_code=204)
 
 

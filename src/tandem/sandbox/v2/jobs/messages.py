@@ -49,6 +49,12 @@ class Messenger:
         self._held: Job | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def spoil(self, faults: MessageFaults) -> None:
+        """Make other things go wrong from now on; what was held back for the next one is sent."""
+        self.faults = faults
+        if not faults.reorder:
+            self._release()
+
     def tell(self, job: Job) -> None:
         """Send the message of a job that has ended, if anybody wants it."""
         if job.submitted.callback_url is None or self.faults.drop:
@@ -57,8 +63,11 @@ class Messenger:
             self._held = job
             return
         self._start(job)
-        if self._held is not None:
-            held, self._held = self._held, None
+        self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
             self._start(held)
 
     @asynccontextmanager
