@@ -1,13 +1,15 @@
 """A process in which many ask the same question at once.
 
 `python -m tests.support.crowd <primary> <database> <callers>` says `ready`, begins when it is sent
-a line, and prints as JSON how many callers got an answer of which provider.
+a line, and prints as JSON how many callers got an answer of which provider, and how often a call
+was made again because it failed.
 """
 
 import asyncio
 import json
 import sys
 from collections import Counter
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from tests.support.engine import RunningSandbox
@@ -21,8 +23,9 @@ from tandem.routing.storage.cache.store import open_cache_store
 _PATIENT_MS = 20_000
 
 
-async def crowd(sandbox: RunningSandbox, database: str, callers: int) -> Counter[str]:
-    """Ask from so many callers at once; returns how many were answered by whom."""
+async def crowd(sandbox: RunningSandbox, database: str, callers: int) -> dict[str, Any]:
+    """Ask from so many callers at once; returns how many were answered by whom, and retries."""
+    registry = CollectorRegistry()
     async with (
         open_cache_store(database) as store,
         open_gateway(
@@ -30,14 +33,17 @@ async def crowd(sandbox: RunningSandbox, database: str, callers: int) -> Counter
             sandbox.client_id,
             live(sandbox.client_secret),
             None,
-            CollectorRegistry(),
+            registry,
             store=store,
         ) as gateway,
     ):
         print("ready", flush=True)  # noqa: T201 - its answer
         await asyncio.to_thread(sys.stdin.readline)
         asked = (gateway.ask(REQUEST, Deadline.after_ms(_PATIENT_MS)) for _ in range(callers))
-        return Counter(result.provider for result in await asyncio.gather(*asked))
+        answers = Counter(result.provider for result in await asyncio.gather(*asked))
+        routes = {"provider": "bikemap", "operation": "route"}
+        retries = registry.get_sample_value("tandem_routing_retries_total", routes) or 0.0
+        return {"answers": answers, "retries": retries}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ drive every one of them.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +42,7 @@ from tandem.routing.cache.aging import AgingStore
 from tandem.routing.domain import errors
 from tandem.routing.domain.area import Area
 from tandem.routing.domain.errors import (
+    BadPayload,
     LocallyRejected,
     RateLimited,
     ReadTimeout,
@@ -56,6 +58,8 @@ from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.port import Answered, Provider
 from tandem.routing.quota import NO_QUOTA, Quota
 from tandem.routing.tracing import attempting
+
+_log: Final = logging.getLogger(__name__)
 
 type OnAttempt = Callable[[str, BaseException | None, float], None]
 
@@ -216,7 +220,7 @@ class Upstream:
             end: object = None
             try:
                 with attempting(self.provider.name, request.operation):
-                    end = answered = await self.provider.call(request, until)
+                    end = answered = await self._called(request, until)
             except Exception as error:
                 end = error
                 raise
@@ -226,6 +230,20 @@ class Upstream:
 
         reserved = Reserved(quota.credits, quota.credits_key, lambda: estimate, lambda _end: spent)
         return await reserved.run(lambda until: pipeline.run(attempt, until), deadline)
+
+    async def _called(self, request: Request, deadline: Deadline) -> Answered:
+        """Call the provider; a mistake of ours in its adapter is a failure of this one alone.
+
+        Something that the provider sent has found it. Others may answer meanwhile, and the log
+        says what is to be mended.
+        """
+        try:
+            return await self.provider.call(request, deadline)
+        except RoutingError:
+            raise
+        except Exception as error:
+            _log.exception("the adapter of %s failed", self.provider.name)
+            raise BadPayload("the answer could not be read") from error
 
     def _account(self, end: object, estimate: float) -> float:
         """Count what an attempt cost, as its end says, else by the estimate; returns it."""

@@ -55,6 +55,9 @@ async def test_two_processes_make_one_call_for_a_thousand(
     for one in crowds:
         assert one.stdout is not None
         assert await one.stdout.readline() == b"ready\n"
-    answers = await asyncio.gather(*(one.communicate(b"now\n") for one in crowds))
-    assert [json.loads(output) for output, _ in answers] == [{"bikemap": _CALLERS}] * _PROCESSES
-    assert sandbox.stats()[COMPUTE_PATH]["attempts"] == 1
+    told = await asyncio.gather(*(one.communicate(b"now\n") for one in crowds))
+    ends = [json.loads(output) for output, _ in told]
+    assert [end["answers"] for end in ends] == [{"bikemap": _CALLERS}] * _PROCESSES
+    # On a busy machine the one call may take too long, and is made again.
+    retries = sum(end["retries"] for end in ends)
+    assert sandbox.stats()[COMPUTE_PATH]["attempts"] == 1 + retries

@@ -14,7 +14,7 @@ from tests.support.sandbox import CLIENT_ID, CLIENT_SECRET, served_sandbox
 
 pytestmark = pytest.mark.anyio
 
-_EXAMPLES, _EXAMPLES_DRILL = 8, 500
+_EXAMPLES, _EXAMPLES_DRILL = 4, 500
 _FAILED = 500
 _CHECKS = (
     "status_code_conformance",

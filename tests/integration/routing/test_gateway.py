@@ -28,6 +28,7 @@ from tests.support.routing import (
 )
 
 from tandem.platform.secrets import live
+from tandem.resilience.deadline import Deadline
 from tandem.resilience.limiter import LimiterSettings
 from tandem.routing.domain.area import Area
 from tandem.routing.domain.coordinate import Coordinate, great_circle_m
@@ -40,11 +41,12 @@ from tandem.routing.domain.errors import (
     TooLong,
 )
 from tandem.routing.domain.preference import BicycleProfile
-from tandem.routing.domain.request import RouteRequest
+from tandem.routing.domain.request import Request, RouteRequest
 from tandem.routing.domain.result import Freshness, RouteResult
 from tandem.routing.gateway import RoutingGateway
 from tandem.routing.metrics import RoutingMetrics
 from tandem.routing.providers.bikemap_v2 import COMPUTE_PATH, BikemapV2
+from tandem.routing.providers.port import Answered
 from tandem.routing.providers.valhalla import Valhalla
 from tandem.routing.service import gateway_over
 from tandem.routing.upstream import Policy, Upstream
@@ -370,6 +372,35 @@ async def test_impatient_callers_do_not_open_the_breaker() -> None:
         calls = [gateway.ask(_nearby(number), soon(150)) for number in range(20)]
         assert {_label(result) for result in await asyncio.gather(*calls)} == {_ESTIMATE}
     assert sample(registry, "tandem_routing_breaker_state", PRIMARY_ROUTES) == 0
+
+
+class _Mistaken(Valhalla):
+    """An adapter with a mistake that an answer has found."""
+
+    async def call(self, request: Request, deadline: Deadline) -> Answered:
+        """Fail as no adapter should."""
+        await super().call(request, deadline)
+        raise KeyError("distance")
+
+
+async def test_a_mistake_in_an_adapter_is_survived(caplog: pytest.LogCaptureFixture) -> None:
+    """The next provider answers, and the log has the whole of it."""
+    registry = CollectorRegistry()
+    metrics = RoutingMetrics(registry)
+    async with (
+        _engine() as engine,
+        _Mistaken(engine.url) as mistaken,
+        Valhalla(engine.url) as valhalla,
+    ):
+        mistaken.name = "mistaken"
+        policy = Policy(is_primary=True)
+        upstreams = [
+            Upstream(one, metrics, time.monotonic, lambda: 0.5, policy)
+            for one in (mistaken, valhalla)
+        ]
+        async with gateway_over(upstreams, metrics, registry) as gateway:
+            assert (await gateway.ask(REQUEST, soon())).provider == "valhalla"
+    assert "KeyError: 'distance'" in caplog.text
 
 
 async def test_passed_deadline_is_told() -> None:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from tandem.platform.errors import DatabaseUnavailable
 from tandem.resilience.backoff import Chance
-from tandem.resilience.deadline import Deadline
+from tandem.resilience.deadline import Clock, Deadline
 from tandem.resilience.single_flight import SingleFlight
 from tandem.routing import limits
 from tandem.routing.cache.aging import AgingStore
@@ -226,13 +226,14 @@ class AnswerCache[V]:
         store = self._store
         if store is None or self._utc_s() < self._paused_until_s:
             return None
-        until = Deadline.after_ms(limits.CACHE_STORE_TIMEOUT_MS, deadline.clock)
         with suppress(TimeoutError):  # the caller's own
             async with deadline.scope():
-                return await self._lookups.run(key, lambda: self._look(store, key, until))
+                return await self._lookups.run(key, lambda: self._look(store, key, deadline.clock))
         return None
 
-    async def _look(self, store: CacheStore, key: Hashable, until: Deadline) -> Found[V] | None:
+    async def _look(self, store: CacheStore, key: Hashable, clock: Clock) -> Found[V] | None:
+        # Its time begins here, after all of a crowd have asked: that took the loop a while.
+        until = Deadline.after_ms(limits.CACHE_STORE_TIMEOUT_MS, clock)
         now_s, seen = self._utc_s(), self._purges_seen
         try:
             async with until.scope():
